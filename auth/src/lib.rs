@@ -1,1 +1,14 @@
-//! auth
+//! Who may do what: actors, permissions, and the permits that admin actions ask for.
+//!
+//! Nothing here knows a route or a page. A [`Permit`] can be made in this crate alone, so a
+//! service function that takes one cannot be called by code that never asked.
+
+mod permission;
+mod permit;
+mod session;
+
+pub use permission::{Grant, Permission, grants};
+pub use permit::Permit;
+pub use session::Session;
+/// Who acts, as the audit log records it.
+pub use store::Actor;

@@ -1,0 +1,79 @@
+//! The closed set of permissions, by their dotted names.
+
+/// A permission as a type, so that a function's signature says which one it needs.
+pub trait Grant: Send + Sync + 'static {
+    /// The permission that this type stands for.
+    const PERMISSION: Permission;
+}
+
+macro_rules! permissions {
+    ($($(#[doc = $doc:literal])+ $name:ident = $dotted:literal,)+) => {
+        /// Every permission there is. A role is a set of these.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Permission {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Permission {
+            /// All of them, in the order of their families.
+            pub const ALL: &[Permission] = &[$(Permission::$name,)+];
+
+            /// The dotted name used in roles, logs and refusals.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Permission::$name => $dotted,)+
+                }
+            }
+        }
+
+        /// One type for each permission.
+        pub mod grants {
+            use super::{Grant, Permission};
+            $(
+                $(#[doc = $doc])+
+                pub struct $name;
+                impl Grant for $name {
+                    const PERMISSION: Permission = Permission::$name;
+                }
+            )+
+        }
+    };
+}
+
+permissions! {
+    /// See the state of channels, destinations and the engine.
+    MonitorRead = "monitor.read",
+    /// Read channel files and revisions.
+    ChannelRead = "channel.read",
+    /// Put a new revision of a channel into force.
+    ChannelApply = "channel.apply",
+    /// Hold, resume, retry and skip on a destination; stop and start a source.
+    ConnectionControl = "connection.control",
+    /// See that a message exists and what became of it, without its content.
+    MessageMeta = "message.meta",
+    /// Read the body of a message or of a response.
+    MessageBody = "message.body",
+    /// Read error texts, which may quote a message.
+    MessageError = "message.error",
+    /// Send a message again.
+    MessageReplay = "message.replay",
+    /// End a delivery without sending it.
+    MessageDiscard = "message.discard",
+    /// See dead letters.
+    DeadletterRead = "deadletter.read",
+    /// Send dead letters again.
+    DeadletterReplay = "deadletter.replay",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_dotted_and_unique() {
+        let names: BTreeSet<_> = Permission::ALL.iter().map(|p| p.name()).collect();
+        assert_eq!(names.len(), Permission::ALL.len());
+        assert!(names.iter().all(|n| n.split('.').count() == 2));
+    }
+}

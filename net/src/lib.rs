@@ -1,1 +1,16 @@
-//! net
+//! The way to the network: one accept loop with its limits, one dialer, one stream type.
+//!
+//! No protocol and no policy lives here. Every socket of the engine is made in this crate, so that what holds
+//! for all of them (loopback only without TLS, keepalive, limits on how many) is said once.
+
+mod accept;
+mod address;
+mod dial;
+mod gate;
+mod stream;
+
+pub use accept::{AcceptStats, Acceptor, Admitted, BindError};
+pub use address::{Target, TargetError, is_loopback};
+pub use dial::{DialError, Dialer};
+pub use gate::{Gate, Pass, Refusal};
+pub use stream::Stream;

@@ -1,0 +1,4 @@
+//! The accept loop and the dialer on real sockets.
+
+mod accept;
+mod dial;

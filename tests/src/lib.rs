@@ -1,1 +1,23 @@
-//! tests
+//! The outside world of the whole-product tests: senders, receivers, stores and faults around the real binary.
+//!
+//! Nothing here uses a crate of the product, so a test can disagree with it. Every wait is for an event and has a deadline.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness stops its test by panicking"
+)]
+
+pub mod corpus;
+pub mod engine;
+pub mod faults;
+pub mod message;
+pub mod ports;
+pub mod postgres;
+pub mod random;
+pub mod receiver;
+pub mod site;
+pub mod status;
+pub mod verbs;
+pub mod wait;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! The product as a whole: the real binary, real sockets, real stores, real faults.

@@ -24,7 +24,15 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error to be pushed later; [`Diagnostics::error`] is the usual way.
     pub fn error(code: &'static str, span: Span, title: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: Severity::Error, code, span, title: title.into(), label: String::new(), related: Vec::new(), help: Vec::new() }
+        Diagnostic {
+            severity: Severity::Error,
+            code,
+            span,
+            title: title.into(),
+            label: String::new(),
+            related: Vec::new(),
+            help: Vec::new(),
+        }
     }
 
     /// The words beside the underline.
@@ -105,13 +113,26 @@ impl Diagnostics {
     }
 
     /// Reports an error; the label and help follow as calls on what is returned.
-    pub fn error(&mut self, code: &'static str, span: Span, title: impl Into<String>) -> &mut Diagnostic {
+    pub fn error(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        title: impl Into<String>,
+    ) -> &mut Diagnostic {
         self.push(Diagnostic::error(code, span, title))
     }
 
     /// Reports a warning.
-    pub fn warning(&mut self, code: &'static str, span: Span, title: impl Into<String>) -> &mut Diagnostic {
-        self.push(Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, span, title) })
+    pub fn warning(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        title: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.push(Diagnostic {
+            severity: Severity::Warning,
+            ..Diagnostic::error(code, span, title)
+        })
     }
 
     /// Takes a diagnostic that was made elsewhere.
@@ -140,12 +161,22 @@ impl Diagnostics {
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut sorted: Vec<&Diagnostic> = self.list.iter().collect();
         sorted.sort_by(|a, b| {
-            let key = |diagnostic: &Diagnostic| (self.files.path(diagnostic.span.file).to_owned(), diagnostic.span.start, diagnostic.span.end);
+            let key = |diagnostic: &Diagnostic| {
+                (
+                    self.files.path(diagnostic.span.file).to_owned(),
+                    diagnostic.span.start,
+                    diagnostic.span.end,
+                )
+            };
             key(a).cmp(&key(b))
         });
         let mut kept: Vec<&Diagnostic> = Vec::with_capacity(sorted.len());
         for diagnostic in sorted {
-            let same = |other: &&Diagnostic| other.code == diagnostic.code && other.span == diagnostic.span && other.title == diagnostic.title;
+            let same = |other: &&Diagnostic| {
+                other.code == diagnostic.code
+                    && other.span == diagnostic.span
+                    && other.title == diagnostic.title
+            };
             if !kept.iter().rev().take_while(|other| other.span == diagnostic.span).any(same) {
                 kept.push(diagnostic);
             }

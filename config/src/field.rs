@@ -25,7 +25,12 @@ impl Field {
     }
 
     /// A setting with a value when it is left out, see [`Need::Default`].
-    pub const fn default(name: &'static str, doc: &'static str, kind: Kind, value: &'static str) -> Field {
+    pub const fn default(
+        name: &'static str,
+        doc: &'static str,
+        kind: Kind,
+        value: &'static str,
+    ) -> Field {
         Field { name, doc, kind, need: Need::Default(value), examples: &[] }
     }
 
@@ -135,8 +140,12 @@ impl Kind {
             Kind::Integer { .. } => "a whole number".to_owned(),
             Kind::Duration { .. } => "a duration such as `\"30s\"` or `\"24h\"`".to_owned(),
             Kind::Size { .. } => "a size such as `\"1 MiB\"`".to_owned(),
-            Kind::Choice(choices) => words(choices.iter().map(|choice| format!("`\"{}\"`", choice.name)).collect()),
-            Kind::ListenAddress => "an address to listen on such as `\"127.0.0.1:2575\"`".to_owned(),
+            Kind::Choice(choices) => {
+                words(choices.iter().map(|choice| format!("`\"{}\"`", choice.name)).collect())
+            }
+            Kind::ListenAddress => {
+                "an address to listen on such as `\"127.0.0.1:2575\"`".to_owned()
+            }
             Kind::Address => "an address such as `\"lab.example:2575\"`".to_owned(),
             Kind::Secret => "a secret by reference: `{ secret = \"name\" }`".to_owned(),
             Kind::File => "a path of a file or folder".to_owned(),

@@ -25,7 +25,11 @@ impl Item {
     pub fn span(&self) -> Span {
         match self {
             Item::Text(text) => text.span,
-            Item::Integer(_, span) | Item::Float(_, span) | Item::Bool(_, span) | Item::Datetime(_, span) | Item::List(_, span) => *span,
+            Item::Integer(_, span)
+            | Item::Float(_, span)
+            | Item::Bool(_, span)
+            | Item::Datetime(_, span)
+            | Item::List(_, span) => *span,
             Item::Table(table) => table.span,
         }
     }
@@ -47,7 +51,12 @@ impl Item {
     pub fn as_text(&self) -> Option<&Text> {
         match self {
             Item::Text(text) => Some(text),
-            Item::Integer(..) | Item::Float(..) | Item::Bool(..) | Item::Datetime(..) | Item::List(..) | Item::Table(_) => None,
+            Item::Integer(..)
+            | Item::Float(..)
+            | Item::Bool(..)
+            | Item::Datetime(..)
+            | Item::List(..)
+            | Item::Table(_) => None,
         }
     }
 
@@ -55,7 +64,12 @@ impl Item {
     pub fn as_table(&self) -> Option<&Table> {
         match self {
             Item::Table(table) => Some(table),
-            Item::Text(_) | Item::Integer(..) | Item::Float(..) | Item::Bool(..) | Item::Datetime(..) | Item::List(..) => None,
+            Item::Text(_)
+            | Item::Integer(..)
+            | Item::Float(..)
+            | Item::Bool(..)
+            | Item::Datetime(..)
+            | Item::List(..) => None,
         }
     }
 
@@ -63,7 +77,12 @@ impl Item {
     pub fn as_list(&self) -> Option<&[Item]> {
         match self {
             Item::List(list, _) => Some(list),
-            Item::Text(_) | Item::Integer(..) | Item::Float(..) | Item::Bool(..) | Item::Datetime(..) | Item::Table(_) => None,
+            Item::Text(_)
+            | Item::Integer(..)
+            | Item::Float(..)
+            | Item::Bool(..)
+            | Item::Datetime(..)
+            | Item::Table(_) => None,
         }
     }
 }
@@ -100,7 +119,16 @@ impl PartialEq for Item {
             (Item::Datetime(a, _), Item::Datetime(b, _)) => a == b,
             (Item::List(a, _), Item::List(b, _)) => a == b,
             (Item::Table(a), Item::Table(b)) => a == b,
-            (Item::Text(_) | Item::Integer(..) | Item::Float(..) | Item::Bool(..) | Item::Datetime(..) | Item::List(..) | Item::Table(_), _) => false,
+            (
+                Item::Text(_)
+                | Item::Integer(..)
+                | Item::Float(..)
+                | Item::Bool(..)
+                | Item::Datetime(..)
+                | Item::List(..)
+                | Item::Table(_),
+                _,
+            ) => false,
         }
     }
 }

@@ -4,24 +4,44 @@
 //! Readers report into [`Diagnostics`] and go on, so one run shows every problem of a site.
 
 mod address;
+mod code_table;
 mod diagnostics;
 mod field;
 mod item;
+mod key_source;
 mod name;
 mod parse;
+mod reference;
 mod render;
+pub mod schema;
+mod scope;
+mod section;
+mod server;
+pub mod site;
 mod source;
+mod store_url;
 mod suggest;
 mod text;
 mod units;
+mod vars;
 
 pub use address::{Address, require_loopback};
+pub use code_table::CodeTable;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use field::{Choice, Field, Kind, Need};
 pub use item::{Item, Table};
+pub use key_source::{KeySource, KeySourceError};
 pub use name::{Name, NameError};
 pub use parse::parse_toml;
+pub use reference::reference;
+pub use schema::schema;
+pub use scope::Scope;
+pub use section::{SecretRef, Section, Value, Variant};
+pub use server::{Profile, SERVER_FIELDS, Server};
+pub use site::{Paths, Secrets, SiteFile, SiteFiles};
 pub use source::{FileId, Files, Position, Span};
+pub use store_url::{StoreUrl, StoreUrlError};
 pub use suggest::nearest;
 pub use text::Text;
 pub use units::{parse_duration, parse_size, show_duration, show_size};
+pub use vars::Vars;

@@ -9,7 +9,9 @@ pub struct Name(String);
 
 /// A text that is not a [`Name`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a name has 1 to 64 of the characters `a-z`, `0-9`, `.`, `_` and `-`, and starts with a letter or digit")]
+#[error(
+    "a name has 1 to 64 of the characters `a-z`, `0-9`, `.`, `_` and `-`, and starts with a letter or digit"
+)]
 pub struct NameError;
 
 impl Name {

@@ -31,7 +31,8 @@ impl Diagnostics {
     /// One object per problem, in the same order, for editors and scripts.
     pub fn to_json(&self) -> Value {
         let sorted = self.sorted();
-        let count = |severity| sorted.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+        let count =
+            |severity| sorted.iter().filter(|diagnostic| diagnostic.severity == severity).count();
         json!({
             "errors": count(Severity::Error),
             "warnings": count(Severity::Warning),
@@ -78,7 +79,11 @@ fn summary(sorted: &[&Diagnostic]) -> String {
             many => Some(format!("{many} {}s", word(severity))),
         }
     };
-    [part(Severity::Error), part(Severity::Warning)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    [part(Severity::Error), part(Severity::Warning)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn group<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
@@ -86,18 +91,26 @@ fn group<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = level.primary_title(visible(&diagnostic.title)).id(diagnostic.code).elements(places(files, diagnostic));
+    let mut group = level
+        .primary_title(visible(&diagnostic.title))
+        .id(diagnostic.code)
+        .elements(places(files, diagnostic));
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(visible(help)));
     }
     group
 }
 
+type Place<'a> = (AnnotationKind, Span, &'a str);
+
 /// The primary place first, then related ones; those of one file share a snippet.
 fn places<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Vec<Element<'a>> {
-    let mut places: Vec<(FileId, Vec<(AnnotationKind, Span, &'a str)>)> = vec![(diagnostic.span.file, Vec::new())];
+    let mut places: Vec<(FileId, Vec<Place<'a>>)> = vec![(diagnostic.span.file, Vec::new())];
     let primary = (AnnotationKind::Primary, diagnostic.span, diagnostic.label.as_str());
-    let related = diagnostic.related.iter().map(|(span, label)| (AnnotationKind::Context, *span, label.as_str()));
+    let related = diagnostic
+        .related
+        .iter()
+        .map(|(span, label)| (AnnotationKind::Context, *span, label.as_str()));
     for place in std::iter::once(primary).chain(related) {
         match places.iter_mut().find(|(file, _)| *file == place.1.file) {
             Some((_, list)) => list.push(place),
@@ -110,7 +123,9 @@ fn places<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Vec<Element<'a>> 
         if files.text(file).is_empty() {
             elements.push(Origin::path(path).into());
             let labels = list.into_iter().filter(|(_, _, label)| !label.is_empty());
-            elements.extend(labels.map(|(_, _, label)| Element::from(Level::NOTE.message(visible(label)))));
+            elements.extend(
+                labels.map(|(_, _, label)| Element::from(Level::NOTE.message(visible(label)))),
+            );
             continue;
         }
         let text = files.shown_text(file);
@@ -137,7 +152,11 @@ fn first_line(text: &str, span: Span) -> std::ops::Range<usize> {
 /// Control characters from a file must not reach a terminal.
 fn visible(text: &str) -> Cow<'_, str> {
     if text.chars().any(char::is_control) {
-        Cow::Owned(text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect())
+        Cow::Owned(
+            text.chars()
+                .map(|character| if character.is_control() { '\u{fffd}' } else { character })
+                .collect(),
+        )
     } else {
         Cow::Borrowed(text)
     }

@@ -18,7 +18,7 @@ pub struct Span {
 
 impl Span {
     /// A part of this span, given by offsets from its start; what lies outside is cut off.
-    pub fn sub(self, range: Range<usize>) -> Span {
+    pub fn narrow(self, range: Range<usize>) -> Span {
         let end = self.end.min(self.start.saturating_add(range.end));
         let start = end.min(self.start.saturating_add(range.start));
         Span { file: self.file, start, end }
@@ -128,7 +128,10 @@ impl Files {
 pub(crate) fn position(text: &str, offset: usize) -> Position {
     let before = text.get(..offset.min(text.len())).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    Position { line: before.matches('\n').count() + 1, column: before.get(line_start..).map_or(0, |line| line.chars().count()) + 1 }
+    Position {
+        line: before.matches('\n').count() + 1,
+        column: before.get(line_start..).map_or(0, |line| line.chars().count()) + 1,
+    }
 }
 
 #[cfg(test)]
@@ -157,8 +160,8 @@ mod tests {
     #[test]
     fn the_part_of_a_span_stays_inside() {
         let span = Span { file: FileId(0), start: 10, end: 14 };
-        assert_eq!(span.sub(1..2), Span { start: 11, end: 12, ..span });
-        assert_eq!(span.sub(3..9), Span { start: 13, end: 14, ..span });
-        assert_eq!(span.sub(8..9), Span { start: 14, end: 14, ..span });
+        assert_eq!(span.narrow(1..2), Span { start: 11, end: 12, ..span });
+        assert_eq!(span.narrow(3..9), Span { start: 13, end: 14, ..span });
+        assert_eq!(span.narrow(8..9), Span { start: 14, end: 14, ..span });
     }
 }

@@ -14,7 +14,10 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// `Order-By` and `order_by` are the same word to whoever types it.
 fn plain(word: &str) -> Vec<char> {
-    word.chars().filter(|character| !matches!(character, '_' | '-' | ' ' | '.')).flat_map(char::to_lowercase).collect()
+    word.chars()
+        .filter(|character| !matches!(character, '_' | '-' | ' ' | '.'))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// How many letters must be added, removed, changed or swapped with their neighbour.

@@ -33,16 +33,17 @@ impl Text {
         let inside = match mapping(raw, &value) {
             None => Inside::Unknown,
             Some(offsets) => match offsets.first() {
-                Some(first) if offsets.iter().enumerate().all(|(at, offset)| *offset == first + at) => Inside::Plain(span.start + first),
-                _ => Inside::Escaped(offsets.into_iter().map(|offset| span.start + offset).collect()),
+                Some(first)
+                    if offsets.iter().enumerate().all(|(at, offset)| *offset == first + at) =>
+                {
+                    Inside::Plain(span.start + first)
+                }
+                _ => {
+                    Inside::Escaped(offsets.into_iter().map(|offset| span.start + offset).collect())
+                }
             },
         };
         Text { value, span, inside }
-    }
-
-    /// A text that stands at the span as it is, without quotes.
-    pub(crate) fn verbatim(value: impl Into<String>, span: Span) -> Text {
-        Text { value: value.into(), span, inside: Inside::Plain(span.start) }
     }
 
     /// The value.
@@ -84,10 +85,16 @@ fn mapping(raw: &str, value: &str) -> Option<Vec<usize>> {
     let mut decoded = String::with_capacity(value.len());
     let mut at = 0;
     while let Some(next) = body.get(at..).and_then(|rest| rest.chars().next()) {
-        let (character, length) = if escapes && next == '\\' { escape(&body[at..])? } else { (Some(next), next.len_utf8()) };
+        let (character, length) = if escapes && next == '\\' {
+            escape(&body[at..])?
+        } else {
+            (Some(next), next.len_utf8())
+        };
         if let Some(character) = character {
             let plain = length == character.len_utf8();
-            offsets.extend((0..character.len_utf8()).map(|byte| open + at + if plain { byte } else { 0 }));
+            offsets.extend(
+                (0..character.len_utf8()).map(|byte| open + at + if plain { byte } else { 0 }),
+            );
             decoded.push(character);
         }
         at += length;
@@ -100,7 +107,8 @@ fn mapping(raw: &str, value: &str) -> Option<Vec<usize>> {
 fn quotes(raw: &str) -> (usize, usize, bool) {
     for (quote, escapes) in [("\"\"\"", true), ("'''", false)] {
         if let Some(rest) = raw.strip_prefix(quote) {
-            let newline = if rest.starts_with("\r\n") { 2 } else { usize::from(rest.starts_with('\n')) };
+            let newline =
+                if rest.starts_with("\r\n") { 2 } else { usize::from(rest.starts_with('\n')) };
             return (3 + newline, 3, escapes);
         }
     }
@@ -130,7 +138,8 @@ fn escape(text: &str) -> Option<(Option<char>, usize)> {
         'u' => hex(4),
         'U' => hex(8),
         ' ' | '\t' | '\r' | '\n' => {
-            let blank = text[1..].len() - text[1..].trim_start_matches([' ', '\t', '\r', '\n']).len();
+            let blank =
+                text[1..].len() - text[1..].trim_start_matches([' ', '\t', '\r', '\n']).len();
             Some((None, 1 + blank))
         }
         _ => None,
@@ -146,7 +155,8 @@ mod tests {
         let mut files = Files::default();
         let source = format!("k = {raw}");
         let file = files.add("a.toml", source.clone());
-        let text = Text::from_toml(value.to_owned(), Span { file, start: 4, end: source.len() }, raw);
+        let text =
+            Text::from_toml(value.to_owned(), Span { file, start: 4, end: source.len() }, raw);
         let start = value.find(needle).unwrap();
         files.slice(text.at(start..start + needle.len())).to_owned()
     }
@@ -169,6 +179,5 @@ mod tests {
         let whole = Span { file, start: 0, end: 5 };
         assert_eq!(Text::from_toml("other".into(), whole, "'abc'").at(0..1), whole);
         assert_eq!(Text::new("abc", whole).at(0..1), whole);
-        assert_eq!(Text::verbatim("abc", whole).at(1..9), Span { start: 1, end: 3, ..whole });
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-const TIMES: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const TIMES: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 const SIZES: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 /// Reads `"24h"`, `"5m"`, `"1h 30m"`, `"250ms"`.
@@ -15,7 +16,8 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     }
     while !rest.is_empty() {
         let (number, after) = number(rest)?;
-        let letters = after.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(after.len());
+        let letters =
+            after.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(after.len());
         let factor = factor(&TIMES, &after[..letters])?;
         // Units fall, so that `30m 1h` and `1h 1h` are slips and not sums.
         if factor >= smallest {
@@ -49,7 +51,11 @@ pub fn show_duration(duration: Duration) -> String {
 
 /// A size as it would be written, in the largest unit that divides it.
 pub fn show_size(bytes: u64) -> String {
-    let (unit, factor) = SIZES.iter().rev().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor)).unwrap_or(&SIZES[0]);
+    let (unit, factor) = SIZES
+        .iter()
+        .rev()
+        .find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor))
+        .unwrap_or(&SIZES[0]);
     format!("{} {unit}", bytes / factor)
 }
 
@@ -74,7 +80,19 @@ mod tests {
         assert_eq!(parse_duration("1h 30m"), Some(Duration::from_secs(5_400)));
         assert_eq!(parse_duration("250 ms"), Some(Duration::from_millis(250)));
         assert_eq!(parse_duration("0s"), Some(Duration::ZERO));
-        for bad in ["", "5", "h", "5 hours", "-5s", "1.5s", "30m 1h", "1h 1h", "5M", "99999999999999999999s", "999999999999999999d"] {
+        for bad in [
+            "",
+            "5",
+            "h",
+            "5 hours",
+            "-5s",
+            "1.5s",
+            "30m 1h",
+            "1h 1h",
+            "5M",
+            "99999999999999999999s",
+            "999999999999999999d",
+        ] {
             assert_eq!(parse_duration(bad), None, "{bad:?}");
         }
     }

@@ -1,0 +1,241 @@
+use crate::address::require_loopback;
+use crate::diagnostics::Diagnostics;
+use crate::field::{Choice, Field, Kind};
+use crate::item::Table;
+use crate::key_source::KeySource;
+use crate::parse::parse_toml;
+use crate::scope::Scope;
+use crate::section::Section;
+use crate::site::{Paths, Secrets, SiteFiles, host_name};
+use crate::store_url::{StoreUrl, StoreUrlError};
+use crate::text::Text;
+use std::net::SocketAddr;
+
+/// How much the engine insists on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// For trying things out on one machine.
+    Development,
+    /// For patients' data.
+    Production,
+}
+
+impl Profile {
+    /// The word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Profile::Development => "development",
+            Profile::Production => "production",
+        }
+    }
+}
+
+/// The settings of the whole engine, `server.toml`.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// A label shown everywhere; `vars/<environment>.toml` is read.
+    pub environment: String,
+    /// How much the engine insists on.
+    pub profile: Profile,
+    /// The name of this engine in audit records.
+    pub node: String,
+    /// The site's time zone.
+    pub zone: String,
+    /// Where the message store is.
+    pub store_url: StoreUrl,
+    /// Where its key comes from.
+    pub store_key: KeySource,
+    /// The key lies in the data folder, so whoever copies the data copies its key.
+    pub key_beside_data: bool,
+    /// Where the admin API listens.
+    pub api_listen: SocketAddr,
+    /// Bytes of the store's disk to keep free; `None` = 5 % of it, at least 256 MiB and at most 4 GiB.
+    pub disk_reserve: Option<u64>,
+}
+
+/// The settings of `server.toml`.
+pub const SERVER_FIELDS: &[Field] = &[
+    Field::default(
+        "environment",
+        "A label that is shown everywhere, such as `test` or `prod`. The variables of `vars/<environment>.toml` are read.",
+        Kind::Name,
+        "development",
+    )
+    .examples(&["\"test\""]),
+    Field::default("zone", "The site's time zone, for timestamps that carry none.", Kind::Zone, "UTC").examples(&["\"Europe/Berlin\""]),
+    Field::optional("server", "The engine itself.", Kind::Section(ENGINE_FIELDS)),
+    Field::optional("store", "The message store.", Kind::Section(STORE_FIELDS)),
+    Field::optional("api", "The admin API.", Kind::Section(API_FIELDS)),
+    Field::optional("limits", "What the engine may use.", Kind::Section(LIMIT_FIELDS)),
+];
+
+const ENGINE_FIELDS: &[Field] = &[
+    Field::default(
+        "profile",
+        "How much the engine insists on before it starts.",
+        Kind::Choice(PROFILES),
+        "development",
+    ),
+    Field::optional(
+        "node",
+        "The name of this engine in audit records. The host name when it is left out.",
+        Kind::Text,
+    )
+    .examples(&["\"hilum-a\""]),
+    Field::optional(
+        "acknowledge",
+        "Risks that were looked at and accepted; each is shown in the status.",
+        Kind::List(&Kind::Choice(RISKS)),
+    ),
+];
+
+const PROFILES: &[Choice] = &[
+    Choice {
+        name: "development",
+        doc: "For trying things out: listeners on this machine only, and warnings where production refuses.",
+    },
+    Choice {
+        name: "production",
+        doc: "For patients' data: whatever would weaken the protection of messages is refused unless it is acknowledged.",
+    },
+];
+
+const KEY_BESIDE_DATA: &str = "key-beside-data";
+
+const RISKS: &[Choice] = &[Choice {
+    name: KEY_BESIDE_DATA,
+    doc: "The store's key lies in the data folder: a copy of the folder can be read.",
+}];
+
+const STORE_FIELDS: &[Field] = &[
+    Field::default("url", "An SQLite file or a PostgreSQL database. A relative file is relative to the site; `data/` is the data folder.", Kind::Text, "sqlite:data/hilum.db")
+        .examples(&["\"sqlite:data/hilum.db\"", "\"postgres://hilum@127.0.0.1/hilum\""]),
+    Field::optional("password", "The password of the PostgreSQL user.", Kind::Secret).examples(&["{ secret = \"store-password\" }"]),
+    Field::default(
+        "key",
+        "Where the key that opens the store comes from: `file:` (made at the first start, mode 0600), `cred:` (a credential of the service manager), `env:` (an environment variable) or `cmd:` (a program, without a shell). Keep a copy of the key apart from the backups: without it no message can be read.",
+        Kind::Text,
+        "file:data/keys/store.key",
+    )
+    .examples(&["\"file:/etc/hilum/store.key\"", "\"cred:store-key\"", "\"env:HILUM_STORE_KEY\"", "\"cmd:/usr/local/bin/unwrap-key hilum\""]),
+];
+
+const API_FIELDS: &[Field] = &[Field::default(
+    "listen",
+    "Where the admin API listens. The unix socket in the data folder is always there.",
+    Kind::ListenAddress,
+    "127.0.0.1:8480",
+)
+.examples(&["\"127.0.0.1:8480\""])];
+
+const LIMIT_FIELDS: &[Field] = &[
+    Field::optional(
+        "disk_reserve",
+        "Space on the store's disk to keep free: below it no more messages are accepted, and half of it is kept for what must still be written. 5 % of the disk, at least 256 MiB and at most 4 GiB, when it is left out.",
+        Kind::Size { min: "1 MiB", max: "1024 GiB" },
+    )
+    .examples(&["\"1 GiB\""]),
+];
+
+impl Server {
+    /// Reads `server.toml`; a missing or empty file is the defaults.
+    pub fn read(site: &SiteFiles, paths: &Paths, diags: &mut Diagnostics) -> Option<Server> {
+        let (path, text) =
+            site.server.clone().unwrap_or_else(|| ("server.toml".to_owned(), String::new()));
+        let table = parse_toml(diags, &path, text)?;
+        let secrets = Secrets::new(&paths.data);
+        let scope = Scope::none().with_secrets(&secrets).with_paths(paths);
+        let section = Section::read(&table, &[SERVER_FIELDS], &scope, diags);
+        // A table that was left out has its defaults too.
+        let empty = Table { span: table.span, entries: Vec::new() };
+        let mut part = |name: &str, fields| {
+            section
+                .section(name)
+                .cloned()
+                .unwrap_or_else(|| Section::read(&empty, &[fields], &scope, diags))
+        };
+        let (engine, store) = (part("server", ENGINE_FIELDS), part("store", STORE_FIELDS));
+        let (api, limits) = (part("api", API_FIELDS), part("limits", LIMIT_FIELDS));
+
+        let store_url = store_url(&store, paths, &secrets, diags);
+        let store_key = store_key(store.text("key")?, paths, diags);
+        let api_listen = api.listen("listen").filter(|listen| {
+            api.text("listen").is_some_and(|text| require_loopback(*listen, text, diags))
+        });
+        let profile = if engine.choice("profile")? == Profile::Production.as_str() {
+            Profile::Production
+        } else {
+            Profile::Development
+        };
+        let server = Server {
+            environment: section.text("environment")?.value.clone(),
+            zone: section.text("zone")?.value.clone(),
+            profile,
+            node: engine.text("node").map_or_else(host_name, |node| node.value.clone()),
+            key_beside_data: store_key.as_ref()?.lies_in(&paths.data),
+            store_url: store_url?,
+            store_key: store_key?,
+            api_listen: api_listen?,
+            disk_reserve: limits.size("disk_reserve"),
+        };
+        server.check_production(&engine, &store, diags);
+        section.is_sound().then_some(server)
+    }
+
+    /// A copy of the data folder with its key in it can be read by whoever holds the copy.
+    fn check_production(&self, engine: &Section<'_>, store: &Section<'_>, diags: &mut Diagnostics) {
+        let acknowledged =
+            engine.list("acknowledge").iter().any(|risk| risk.choice() == Some(KEY_BESIDE_DATA));
+        if self.profile == Profile::Production && self.key_beside_data && !acknowledged {
+            diags
+                .error("C0414", store.span_of("key"), "the store's key lies beside its data")
+                .label("in the data folder")
+                .help("name another place, such as `key = \"cred:store-key\"` or `key = \"file:/etc/hilum/store.key\"`")
+                .help(format!("or accept it: `acknowledge = [\"{KEY_BESIDE_DATA}\"]` under `[server]`"));
+        }
+    }
+}
+
+fn store_url(
+    store: &Section<'_>,
+    paths: &Paths,
+    secrets: &Secrets,
+    diags: &mut Diagnostics,
+) -> Option<StoreUrl> {
+    let text = store.text("url")?;
+    let password = store.secret("password").and_then(|secret| secrets.resolve(&secret.name).ok());
+    match StoreUrl::parse(&text.value, paths) {
+        Ok(url) => Some(url.with_password(password)),
+        Err(error) => {
+            let span = match &error {
+                StoreUrlError::Password(range) => text.at(range.clone()),
+                StoreUrlError::Unknown | StoreUrlError::NotAFile | StoreUrlError::Unencrypted => {
+                    text.span
+                }
+            };
+            let literal = matches!(error, StoreUrlError::Password(_));
+            if literal {
+                diags.files_mut().conceal(span);
+            }
+            let problem = diags.error(error.code(), span, error.to_string());
+            if literal {
+                problem
+                    .label("a literal secret")
+                    .help("write `password = { secret = \"store-password\" }` under `[store]`");
+            }
+            None
+        }
+    }
+}
+
+fn store_key(text: &Text, paths: &Paths, diags: &mut Diagnostics) -> Option<KeySource> {
+    match KeySource::parse(&text.value, paths) {
+        Ok(source) => Some(source),
+        Err(error) => {
+            diags
+                .error("C0108", text.span, format!("`{}` is not the source of a key", text.value))
+                .label(error.to_string());
+            None
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The site: the folder an operator keeps, and the places of its secrets. Nothing else in this crate reads files.
+
+mod exposure;
+mod files;
+mod paths;
+mod secrets;
+
+pub use exposure::{Exposure, exposures};
+pub use files::{SiteFile, SiteFiles};
+pub use paths::Paths;
+pub use secrets::{SecretError, Secrets};
+
+/// The name of this machine.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,1 +1,19 @@
-//! connectors
+//! The ways in and out: what a source hands on and how a destination is reached, one folder per connector.
+//!
+//! A connector knows its protocol and the classification of what comes back; queues, retries and storage are the engine's.
+
+mod destination;
+pub mod file;
+mod intake;
+pub mod mllp;
+mod outcome;
+mod outgoing;
+mod resources;
+mod settings;
+
+pub use destination::Destination;
+pub use intake::{Answer, BrokenFrame, Flow, Intake, Peer};
+pub use outcome::{Evidence, Outcome};
+pub use outgoing::Outgoing;
+pub use resources::Resources;
+pub use settings::{DESTINATIONS, DestinationSettings, SOURCES, SourceSettings};

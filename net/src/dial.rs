@@ -4,10 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use config::Address;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Stream, Target, is_loopback};
+use crate::{Stream, is_loopback};
 
 /// Connects to targets, within one time limit for resolving and connecting together.
 ///
@@ -25,7 +26,7 @@ pub enum DialError {
     #[error("`{target}` cannot be resolved: {reason}")]
     Unresolved {
         /// What was to be reached.
-        target: Target,
+        target: Address,
         /// The system's words.
         reason: io::Error,
     },
@@ -33,7 +34,7 @@ pub enum DialError {
     #[error("plain TCP is allowed to this machine only, and `{target}` is {address}")]
     NotLoopback {
         /// What was to be reached.
-        target: Target,
+        target: Address,
         /// The first of its addresses that leaves this machine.
         address: SocketAddr,
     },
@@ -41,7 +42,7 @@ pub enum DialError {
     #[error("no connection to `{target}` within {limit:?}")]
     Timeout {
         /// What was to be reached.
-        target: Target,
+        target: Address,
         /// How long it was tried.
         limit: Duration,
     },
@@ -65,7 +66,7 @@ impl Dialer {
     }
 
     /// Connects to the first address of `target` that answers.
-    pub async fn connect(&self, target: &Target) -> Result<Stream, DialError> {
+    pub async fn connect(&self, target: &Address) -> Result<Stream, DialError> {
         let until = Instant::now() + self.connect_timeout;
         let late = || DialError::Timeout { target: target.clone(), limit: self.connect_timeout };
         let addresses = timeout_at(until, resolve(target)).await.map_err(|_| late())??;
@@ -91,9 +92,9 @@ impl Default for Dialer {
     }
 }
 
-async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, DialError> {
+async fn resolve(target: &Address) -> Result<Vec<SocketAddr>, DialError> {
     let addresses: Vec<SocketAddr> =
-        match tokio::net::lookup_host((target.host(), target.port())).await {
+        match tokio::net::lookup_host((target.host.as_str(), target.port)).await {
             Ok(found) => found.collect(),
             Err(reason) => return Err(DialError::Unresolved { target: target.clone(), reason }),
         };

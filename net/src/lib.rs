@@ -10,7 +10,7 @@ mod gate;
 mod stream;
 
 pub use accept::{AcceptStats, Acceptor, Admitted, BindError};
-pub use address::{Target, TargetError, is_loopback};
+pub use address::{is_loopback, is_surely_loopback};
 pub use dial::{DialError, Dialer};
 pub use gate::{Gate, Pass, Refusal};
 pub use stream::Stream;

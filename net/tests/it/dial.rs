@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use net::{DialError, Dialer, Target};
+use config::Address;
+use net::{DialError, Dialer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-fn target(text: &str) -> Target {
-    text.parse().unwrap()
+fn target(text: &str) -> Address {
+    Address::parse(text).unwrap()
 }
 
 #[tokio::test]

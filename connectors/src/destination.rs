@@ -1,0 +1,31 @@
+//! A destination at work.
+
+use crate::file::Writer;
+use crate::mllp::Sender;
+use crate::{DestinationSettings, Outcome, Outgoing};
+
+/// One way to one system, with what it keeps between messages. A lane has its own.
+pub enum Destination {
+    /// A connection to a receiver.
+    Mllp(Sender),
+    /// A folder.
+    File(Writer),
+}
+
+impl Destination {
+    /// A destination that has not been used yet; nothing is connected or opened.
+    pub fn new(settings: DestinationSettings) -> Destination {
+        match settings {
+            DestinationSettings::Mllp(settings) => Destination::Mllp(Sender::new(settings)),
+            DestinationSettings::File(settings) => Destination::File(Writer::new(settings)),
+        }
+    }
+
+    /// Tries once to deliver. The future may be dropped; the message may then have been delivered all the same.
+    pub async fn deliver(&mut self, out: &Outgoing<'_>) -> Outcome {
+        match self {
+            Destination::Mllp(sender) => sender.deliver(out).await,
+            Destination::File(writer) => writer.deliver(out).await,
+        }
+    }
+}

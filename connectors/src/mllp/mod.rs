@@ -1,0 +1,26 @@
+//! HL7 over MLLP: the framing, the listener, the sender, and the two ends of it for people and tests.
+
+mod actions;
+mod answers;
+mod client;
+mod connection;
+mod decoder;
+mod framing;
+mod junk;
+mod listener;
+mod pace;
+mod sender;
+mod sender_settings;
+mod settings;
+mod stats;
+
+pub use actions::{Action, Actions};
+pub use client::{Client, NoAnswer};
+pub use decoder::{Decoder, Event, Framing, Lost};
+pub use framing::{ends_a_frame, looks_like_hllp};
+pub use listener::Listener;
+pub use pace::FrameTimes;
+pub use sender::Sender;
+pub use sender_settings::{DESTINATION_FIELDS, SenderSettings};
+pub use settings::{ListenerSettings, SOURCE_FIELDS};
+pub use stats::{ListenerCounts, ListenerStats};

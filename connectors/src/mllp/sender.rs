@@ -1,0 +1,245 @@
+//! The MLLP destination: one message at a time over a kept connection, each answer judged by the action table.
+
+use bytes::Bytes;
+use hl7::AckCode;
+use net::{DialError, Dialer};
+use phi::Phi;
+use tokio::time::{Instant, timeout};
+
+use super::actions::{Action, Actions};
+use super::client::{Client, NoAnswer};
+use super::framing::{ends_a_frame, looks_like_hllp};
+use super::sender_settings::SenderSettings;
+use crate::{Evidence, Outcome, Outgoing};
+
+/// The negative acknowledgement of MLLP release 2: the receiver could not keep the message.
+const NOT_COMMITTED: &[u8] = &[0x15];
+
+/// A destination's connection to its receiver.
+///
+/// Delivery is at least once: a message that was sent and not answered is sent again with the same MSH-10, by which
+/// the receiver can know it. An answer counts only when it is asked for: the connection is dropped after a timeout
+/// and whenever something waits on it that nobody asked for.
+pub struct Sender {
+    settings: SenderSettings,
+    dialer: Dialer,
+    client: Option<Client>,
+}
+
+/// What became of one exchange.
+struct Verdict {
+    code: &'static str,
+    action: Action,
+    answered: bool,
+    /// The connection may be used again: this was the answer, and the next bytes belong to the next message.
+    in_step: bool,
+    response: Option<Bytes>,
+    text: Option<String>,
+}
+
+impl Verdict {
+    /// Nothing shows that the receiver has read the message.
+    fn silent(code: &'static str, action: Action, text: impl Into<String>) -> Verdict {
+        Verdict {
+            code,
+            action,
+            answered: false,
+            in_step: false,
+            response: None,
+            text: Some(text.into()),
+        }
+    }
+
+    /// The receiver answered something, or had its time to.
+    fn answered(code: &'static str, action: Action, text: impl Into<String>) -> Verdict {
+        Verdict { answered: true, ..Verdict::silent(code, action, text) }
+    }
+}
+
+/// Why a message did not get as far as its receiver.
+enum Failed {
+    Dial(DialError),
+    Write(std::io::Error),
+    WriteTimeout,
+}
+
+impl Sender {
+    /// A sender that has not connected yet.
+    pub fn new(settings: SenderSettings) -> Sender {
+        let dialer = Dialer::new(settings.connect_timeout);
+        Sender { settings, dialer, client: None }
+    }
+
+    /// Sends one message and waits for its answer.
+    ///
+    /// A future that is dropped takes the connection along: an answer to it can not be taken for another's.
+    pub async fn deliver(&mut self, out: &Outgoing<'_>) -> Outcome {
+        let started = Instant::now();
+        let verdict = self.exchange(out).await;
+        let evidence = Evidence {
+            code: verdict.code,
+            answered: verdict.answered,
+            peer: self.settings.address.to_string(),
+            duration: started.elapsed(),
+            response: verdict.response.map(Phi::new),
+            text: verdict.text.map(Phi::new),
+        };
+        match verdict.action {
+            Action::Accept => Outcome::Accepted(evidence),
+            Action::Retry => Outcome::Later(evidence),
+            Action::DeadLetter => Outcome::Never(evidence),
+        }
+    }
+
+    async fn exchange(&mut self, out: &Outgoing<'_>) -> Verdict {
+        if ends_a_frame(out.body) {
+            return Verdict::silent(
+                "unframeable",
+                Action::DeadLetter,
+                "the message holds the bytes 1C 0D, which end a frame",
+            );
+        }
+        let kept = self.client.take().and_then(|mut client| client.is_quiet().then_some(client));
+        let reused = kept.is_some();
+        let mut client = match self.send(kept, out.body).await {
+            Ok(client) => client,
+            Err(failed) => return self.unsent(failed),
+        };
+        let answer = timeout(self.settings.timeout, client.answer()).await;
+        let verdict = match answer {
+            Ok(Ok(answer)) => self.judge(out.body, answer),
+            Ok(Err(none)) => self.unanswered(none, reused),
+            Err(_) => self.timed_out(&client),
+        };
+        if verdict.in_step {
+            self.client = Some(client);
+        }
+        verdict
+    }
+
+    async fn send(&self, kept: Option<Client>, body: &Bytes) -> Result<Client, Failed> {
+        let mut client = match kept {
+            Some(client) => client,
+            None => {
+                Client::connect(&self.dialer, &self.settings.address).await.map_err(Failed::Dial)?
+            }
+        };
+        match timeout(self.settings.timeout, client.send(body)).await {
+            Ok(Ok(())) => Ok(client),
+            Ok(Err(error)) => Err(Failed::Write(error)),
+            Err(_) => Err(Failed::WriteTimeout),
+        }
+    }
+
+    fn unsent(&self, failed: Failed) -> Verdict {
+        match failed {
+            Failed::Dial(error @ DialError::NotLoopback { .. }) => {
+                Verdict::silent("not-allowed", Action::Retry, error.to_string())
+            }
+            Failed::Dial(error) => Verdict::silent("unreachable", Action::Retry, error.to_string()),
+            Failed::Write(error) => Verdict::silent(
+                "unreachable",
+                Action::Retry,
+                format!("the message could not be sent: {error}"),
+            ),
+            Failed::WriteTimeout => Verdict::answered(
+                "timeout",
+                self.settings.actions.timeout,
+                format!("the receiver did not read the message within {}", self.limit()),
+            ),
+        }
+    }
+
+    fn unanswered(&self, none: NoAnswer, reused: bool) -> Verdict {
+        let actions = self.settings.actions;
+        match none {
+            // On a kept connection the close may have been on its way before the message was.
+            NoAnswer::Closed if reused => {
+                Verdict::silent("closed", Action::Retry, "the receiver had closed the connection")
+            }
+            NoAnswer::Closed => Verdict::answered(
+                "closed",
+                actions.closed,
+                "the receiver closed the connection without an answer",
+            ),
+            NoAnswer::Reset(error) => Verdict::silent(
+                "unreachable",
+                Action::Retry,
+                format!("the connection broke before an answer: {error}"),
+            ),
+            NoAnswer::Cut(bytes) => {
+                let verdict = Verdict::answered(
+                    "closed",
+                    actions.closed,
+                    "the receiver closed the connection in the middle of its answer",
+                );
+                Verdict { response: Some(bytes), ..verdict }
+            }
+            NoAnswer::Garbage(bytes) => garbage(actions.garbage, bytes),
+        }
+    }
+
+    fn timed_out(&self, client: &Client) -> Verdict {
+        let verdict = Verdict::answered(
+            "timeout",
+            self.settings.actions.timeout,
+            format!("no answer within {}", self.limit()),
+        );
+        Verdict { response: Some(client.junk()).filter(|junk| !junk.is_empty()), ..verdict }
+    }
+
+    fn limit(&self) -> String {
+        config::show_duration(self.settings.timeout)
+    }
+
+    fn judge(&self, sent: &[u8], answer: Bytes) -> Verdict {
+        let actions = self.settings.actions;
+        if answer == NOT_COMMITTED {
+            let verdict = Verdict::answered(
+                "NAK",
+                actions.reject,
+                "the receiver could not keep the message (MLLP NAK)",
+            );
+            return Verdict { response: Some(answer), ..verdict };
+        }
+        let Some(reply) = hl7::read_reply(&answer) else {
+            return match hl7::peek(&answer) {
+                Ok(_) => Verdict {
+                    response: Some(answer),
+                    ..Verdict::answered("blank", actions.blank, "the answer has no MSA segment")
+                },
+                Err(_) => garbage(actions.garbage, answer),
+            };
+        };
+        let id = hl7::peek(sent).map(|peek| peek.control_id(sent).to_vec()).unwrap_or_default();
+        let text =
+            Some(String::from_utf8_lossy(&reply.text).into_owned()).filter(|text| !text.is_empty());
+        // A receiver that could not read the message may not know its id when it refuses.
+        let refused_unread =
+            reply.control_id.is_empty() && reply.code.is_some_and(|code| !code.is_positive());
+        let (code, action, in_step) = match reply.code {
+            _ if reply.control_id != id && !refused_unread => {
+                ("wrong-id", actions.wrong_id, actions.wrong_id == Action::Accept)
+            }
+            None => ("blank", actions.blank, actions.blank == Action::Accept),
+            Some(code) => (code.as_str(), by_code(code, &actions), true),
+        };
+        Verdict { code, action, answered: true, in_step, response: Some(answer), text }
+    }
+}
+
+fn by_code(code: AckCode, actions: &Actions) -> Action {
+    match code {
+        AckCode::AA | AckCode::CA => Action::Accept,
+        AckCode::AE | AckCode::CE => actions.error,
+        AckCode::AR | AckCode::CR => actions.reject,
+    }
+}
+
+fn garbage(action: Action, bytes: Bytes) -> Verdict {
+    let text = match looks_like_hllp(&bytes) {
+        true => "the answer is not HL7; it looks like HLLP",
+        false => "the answer is not HL7",
+    };
+    Verdict { response: Some(bytes), ..Verdict::answered("garbage", action, text) }
+}

@@ -1,1 +1,27 @@
 //! The product as a whole: the real binary, real sockets, real stores, real faults.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test stops by panicking"
+)]
+
+mod applying;
+mod connections;
+mod crash_points;
+mod duplicates;
+mod examples;
+mod framing;
+mod full_disk;
+mod injection;
+mod kills;
+mod outside;
+mod parts;
+mod passing;
+mod receivers;
+mod stopping;
+mod store_gone;
+mod syncs;
+mod tidy;
+mod verbs;

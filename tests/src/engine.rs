@@ -45,17 +45,23 @@ pub struct Engine {
 
 impl Engine {
     /// Starts `hilum serve` on a site and waits for its `ready` line.
-    pub fn start(mut hilum: Command, site: &Site) -> Result<Engine, Ended> {
-        hilum.arg("serve").arg(site.folder()).arg("--data").arg(site.data());
-        let mut child = hilum.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        let said = Arc::new(Said::default());
-        let stderr = listen(child.stderr.take().unwrap(), Arc::clone(&said), true);
-        let stdout = listen(child.stdout.take().unwrap(), Arc::clone(&said), false);
-        let engine = Engine { child, said, readers: vec![stderr, stdout] };
+    pub fn start(hilum: Command, site: &Site) -> Result<Engine, Ended> {
+        let engine = Engine::spawn(hilum, site);
         if engine.wait_said(wait::PATIENCE, |line| line.starts_with("ready")) {
             return Ok(engine);
         }
         Err(engine.ended(Duration::from_secs(10)))
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn spawn(mut hilum: Command, site: &Site) -> Engine {
+        hilum.arg("serve").arg(site.folder()).arg("--data").arg(site.data());
+        let mut child =
+            hilum.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let said = Arc::new(Said::default());
+        let stderr = listen(child.stderr.take().unwrap(), Arc::clone(&said), true);
+        let stdout = listen(child.stdout.take().unwrap(), Arc::clone(&said), false);
+        Engine { child, said, readers: vec![stderr, stdout] }
     }
 
     /// The process.
@@ -124,7 +130,8 @@ impl Engine {
     /// Resident memory, in bytes.
     pub fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line about memory");
+        let line =
+            status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line about memory");
         let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         kib * 1024
     }
@@ -135,7 +142,10 @@ impl Drop for Engine {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("the engine said:\n{}", self.said.lines.lock().map(|lines| lines.0.join("\n")).unwrap_or_default());
+            eprintln!(
+                "the engine said:\n{}",
+                self.said.lines.lock().map(|lines| lines.0.join("\n")).unwrap_or_default()
+            );
         }
     }
 }

@@ -19,14 +19,25 @@ impl Injection {
     pub fn into(engine: &Engine, what: &str) -> Injection {
         let calls = what.split(':').next().unwrap();
         let mut strace = Command::new("strace")
-            .args(["-f", "-e", &format!("trace={calls}"), "-e", &format!("inject={what}"), "-p", &engine.pid().to_string()])
+            .args([
+                "-f",
+                "-e",
+                &format!("trace={calls}"),
+                "-e",
+                &format!("inject={what}"),
+                "-p",
+                &engine.pid().to_string(),
+            ])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("strace is installed: run the tests with `tests/run`");
         let mut lines = BufReader::new(strace.stderr.take().unwrap()).lines().map_while(Result::ok);
         let first = lines.next().unwrap_or_default();
-        assert!(first.contains("attached"), "strace cannot attach (it needs root, or ptrace_scope 0): {first}");
+        assert!(
+            first.contains("attached"),
+            "strace cannot attach (it needs root, or ptrace_scope 0): {first}"
+        );
         std::thread::spawn(move || for _ in lines {});
         Injection { strace }
     }
@@ -44,7 +55,17 @@ impl Drop for Injection {
 pub fn injected(what: &str, program: &Path) -> Command {
     let calls = what.split(':').next().unwrap();
     let mut strace = Command::new("strace");
-    strace.args(["-D", "-f", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e", &format!("inject={what}"), "--"]);
+    strace.args([
+        "-D",
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        &format!("trace={calls}"),
+        "-e",
+        &format!("inject={what}"),
+        "--",
+    ]);
     strace.arg(program);
     strace
 }
@@ -59,8 +80,14 @@ impl Disk {
     pub fn of(mebibytes: u32) -> Disk {
         let folder = tempfile::Builder::new().prefix("hilum-it-disk.").tempdir().unwrap();
         let size = format!("size={mebibytes}m,mode=0700");
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "hilum-test"]).arg(folder.path()).status();
-        assert!(status.expect("`mount` runs").success(), "a test of a full disk mounts a tmpfs, which needs root");
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "hilum-test"])
+            .arg(folder.path())
+            .status();
+        assert!(
+            status.expect("`mount` runs").success(),
+            "a test of a full disk mounts a tmpfs, which needs root"
+        );
         Disk { folder }
     }
 

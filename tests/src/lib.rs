@@ -5,7 +5,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a harness stops its test by panicking"
+    clippy::print_stderr,
+    reason = "a harness stops its test by panicking, and says why on stderr"
 )]
 
 pub mod corpus;

@@ -48,7 +48,8 @@ pub fn control_id(bytes: &[u8]) -> String {
 
 /// An acknowledgement as a receiver would write it.
 pub fn ack(code: &str, of: &str) -> Vec<u8> {
-    format!("MSH|^~\\&|LAB|MAIN|PAS|NORTH|20261121140322||ACK|R{of}|P|2.5.1\rMSA|{code}|{of}\r").into_bytes()
+    format!("MSH|^~\\&|LAB|MAIN|PAS|NORTH|20261121140322||ACK|R{of}|P|2.5.1\rMSA|{code}|{of}\r")
+        .into_bytes()
 }
 
 fn header(bytes: &[u8]) -> Option<usize> {

@@ -56,7 +56,17 @@ impl Cluster {
             run(Command::new("chown").arg("postgres").arg(cluster.folder.path()));
         }
         let mut initdb = as_postgres("initdb");
-        initdb.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]);
+        initdb.args([
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+            "-D",
+        ]);
         run(initdb.arg(cluster.folder.path()));
         cluster.begin();
         cluster
@@ -98,7 +108,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let _ = self.control().args(["-w", "-m", "immediate", "stop"]).stderr(Stdio::null()).status();
+        let _ =
+            self.control().args(["-w", "-m", "immediate", "stop"]).stderr(Stdio::null()).status();
     }
 }
 

@@ -6,10 +6,11 @@ pub struct Random(u64);
 impl Random {
     /// From `HILUM_SEED`, or from the clock.
     pub fn seeded() -> Random {
-        let seed = std::env::var("HILUM_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            u64::try_from(now.unwrap().as_nanos() & 0xffff_ffff).unwrap() | 1
-        });
+        let seed =
+            std::env::var("HILUM_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| {
+                let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                u64::try_from(now.unwrap().as_nanos() & 0xffff_ffff).unwrap() | 1
+            });
         eprintln!("HILUM_SEED={seed}");
         Random(seed.max(1))
     }
@@ -20,7 +21,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -29,6 +30,6 @@ impl Random {
 
     /// A number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() >> 1).unwrap() % limit.max(1)
+        usize::try_from(self.draw() >> 1).unwrap() % limit.max(1)
     }
 }

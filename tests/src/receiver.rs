@@ -102,7 +102,9 @@ impl Receiver {
     /// Begins to listen.
     pub fn up(&mut self) {
         assert!(self.accepting.is_none(), "it listens already");
-        let listener = wait::until("the receiver's port is free", || TcpListener::bind(self.shared.address).ok());
+        let listener = wait::until("the receiver's port is free", || {
+            TcpListener::bind(self.shared.address).ok()
+        });
         self.shared.state().down = false;
         let shared = Arc::clone(&self.shared);
         self.accepting = Some(std::thread::spawn(move || accept(&listener, &shared)));
@@ -156,13 +158,18 @@ impl Receiver {
 
     /// Waits for the `n`th message and gives all that have come.
     pub fn wait_count(&self, n: usize) -> Vec<Arrival> {
-        let state = self.wait_for(&format!("message {n} at the receiver"), |state| state.arrivals.len() >= n);
+        let state = self
+            .wait_for(&format!("message {n} at the receiver"), |state| state.arrivals.len() >= n);
         state.arrivals.clone()
     }
 
     /// Waits until nobody is connected, so that nothing more of an ended engine can come.
     pub fn wait_quiet(&self) {
-        drop(self.wait_for("every connection to the receiver has ended", |state| state.open.is_empty()));
+        drop(
+            self.wait_for("every connection to the receiver has ended", |state| {
+                state.open.is_empty()
+            }),
+        );
     }
 
     fn wait_for(&self, what: &str, mut there: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
@@ -171,7 +178,11 @@ impl Receiver {
             .changed
             .wait_timeout_while(self.shared.state(), wait::PATIENCE, |state| !there(state))
             .unwrap();
-        assert!(!timeout.timed_out(), "waited in vain: {what}; {} messages arrived", state.arrivals.len());
+        assert!(
+            !timeout.timed_out(),
+            "waited in vain: {what}; {} messages arrived",
+            state.arrivals.len()
+        );
         state
     }
 }
@@ -210,7 +221,12 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 /// Reads one connection to its end.
-fn serve(mut stream: TcpStream, connection: u64, life: u64, shared: &Shared) -> std::io::Result<()> {
+fn serve(
+    mut stream: TcpStream,
+    connection: u64,
+    life: u64,
+    shared: &Shared,
+) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut pending = Vec::new();
     let mut chunk = vec![0_u8; 65_536];
@@ -236,7 +252,12 @@ fn serve(mut stream: TcpStream, connection: u64, life: u64, shared: &Shared) -> 
 }
 
 /// Does what the script says; false ends the connection.
-fn answer(stream: &mut TcpStream, behaviour: &Behaviour, id: &str, shared: &Shared) -> std::io::Result<bool> {
+fn answer(
+    stream: &mut TcpStream,
+    behaviour: &Behaviour,
+    id: &str,
+    shared: &Shared,
+) -> std::io::Result<bool> {
     let accepted = wire::frame(&message::ack("AA", id));
     match behaviour {
         Behaviour::Say(code) => stream.write_all(&wire::frame(&message::ack(code, id)))?,

@@ -33,7 +33,8 @@ impl Site {
             Store::Sqlite => None,
             Store::Postgres => Some(Database::create()),
         };
-        let url = database.as_ref().map_or_else(|| "sqlite:data/hilum.db".to_owned(), Database::url);
+        let url =
+            database.as_ref().map_or_else(|| "sqlite:data/hilum.db".to_owned(), Database::url);
         Site::make(&url, database)
     }
 
@@ -49,7 +50,8 @@ impl Site {
         let server = fs::read_to_string(from.join("server.toml")).unwrap();
         let url = site.server.clone();
         copy(&from, site.folder.path(), replace);
-        let kept: Vec<&str> = server.lines().take_while(|line| !line.starts_with("[store]")).collect();
+        let kept: Vec<&str> =
+            server.lines().take_while(|line| !line.starts_with("[store]")).collect();
         site.server = format!("{}\n{url}", kept.join("\n"));
         site.write("server.toml", &site.server);
         site
@@ -101,13 +103,17 @@ impl Site {
     /// Writes a channel with an MLLP source and gives its address. `rest` is what follows the source: steps, destinations.
     pub fn feed(&self, name: &str, source: &str, rest: &str) -> SocketAddr {
         let address = ports::free();
-        self.channel(name, &format!("[source]\ntype = \"mllp\"\nlisten = \"{address}\"\n{source}\n{rest}"));
+        self.channel(
+            name,
+            &format!("[source]\ntype = \"mllp\"\nlisten = \"{address}\"\n{source}\n{rest}"),
+        );
         address
     }
 
     /// Starts the engine and waits until it is ready.
     pub fn serve(&self) -> Engine {
-        self.try_serve().unwrap_or_else(|ended| panic!("the engine ended before it was ready: {ended}"))
+        self.try_serve()
+            .unwrap_or_else(|ended| panic!("the engine ended before it was ready: {ended}"))
     }
 
     /// Starts the engine; gives how it ended when it did not become ready.
@@ -128,7 +134,8 @@ impl Site {
         all.extend(["--format", "json"]);
         let output = self.verb(&all);
         assert_eq!(output.code, Some(0), "hilum {all:?}: {output:?}");
-        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("hilum {all:?}: {error}: {}", output.stdout))
+        serde_json::from_str(&output.stdout)
+            .unwrap_or_else(|error| panic!("hilum {all:?}: {error}: {}", output.stdout))
     }
 
     /// What the engine says about itself.
@@ -139,9 +146,14 @@ impl Site {
     /// Waits until the status shows something.
     pub fn wait_status(&self, what: &str, mut there: impl FnMut(&Status) -> bool) -> Status {
         let mut last = None;
-        let found = wait::until_or(
-            || Some(self.status()).filter(|status| there(status) || { last = Some(status.clone()); false }),
-        );
+        let found = wait::until_or(|| {
+            Some(self.status()).filter(|status| {
+                there(status) || {
+                    last = Some(status.clone());
+                    false
+                }
+            })
+        });
         found.unwrap_or_else(|| panic!("waited in vain: {what}; the status is {last:#?}"))
     }
 

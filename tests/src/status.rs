@@ -47,7 +47,9 @@ impl Status {
 
     /// One channel, which must be there.
     pub fn channel(&self, name: &str) -> &Channel {
-        self.channels.get(name).unwrap_or_else(|| panic!("no channel `{name}`: {:?}", self.channels.keys()))
+        self.channels
+            .get(name)
+            .unwrap_or_else(|| panic!("no channel `{name}`: {:?}", self.channels.keys()))
     }
 
     /// The channels' names.
@@ -63,7 +65,10 @@ impl Channel {
         let channel = Channel {
             received: number(json, "received"),
             duplicates: number(json, "duplicates"),
-            dispositions: dispositions.iter().map(|(k, v)| (k.clone(), v.as_u64().expect("a number"))).collect(),
+            dispositions: dispositions
+                .iter()
+                .map(|(k, v)| (k.clone(), v.as_u64().expect("a number")))
+                .collect(),
             destinations: destinations.iter().map(|d| (name(d), Destination::read(d))).collect(),
         };
         let sum: u64 = channel.dispositions.values().sum();
@@ -83,7 +88,9 @@ impl Channel {
 
     /// One destination, which must be there.
     pub fn destination(&self, name: &str) -> &Destination {
-        self.destinations.get(name).unwrap_or_else(|| panic!("no destination `{name}`: {:?}", self.destinations.keys()))
+        self.destinations
+            .get(name)
+            .unwrap_or_else(|| panic!("no destination `{name}`: {:?}", self.destinations.keys()))
     }
 }
 

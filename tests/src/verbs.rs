@@ -21,7 +21,11 @@ pub fn binary() -> PathBuf {
     }
     let test = std::env::current_exe().unwrap();
     let path = test.parent().and_then(Path::parent).unwrap().join("hilum");
-    assert!(path.exists(), "{} is missing: run the tests with `tests/run`, or `cargo build -p hilum` first", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run the tests with `tests/run`, or `cargo build -p hilum` first",
+        path.display()
+    );
     path
 }
 

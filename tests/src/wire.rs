@@ -41,7 +41,10 @@ impl Answer {
     /// Whether it says AA for this control id.
     pub fn accepts(&self, control_id: &str) -> bool {
         match self {
-            Answer::Ack(bytes) => message::text(bytes, "MSA", 1) == "AA" && message::text(bytes, "MSA", 2) == control_id,
+            Answer::Ack(bytes) => {
+                message::text(bytes, "MSA", 1) == "AA"
+                    && message::text(bytes, "MSA", 2) == control_id
+            }
             Answer::Closed | Answer::Nothing => false,
         }
     }
@@ -93,7 +96,11 @@ impl Connection {
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Answer::Closed,
                 Ok(n) => self.pending.extend_from_slice(&chunk[..n]),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Answer::Nothing,
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    return Answer::Nothing;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Answer::Closed,
             }

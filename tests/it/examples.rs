@@ -1,0 +1,152 @@
+//! The example sites do what the README says.
+
+use crate::parts::on_both_stores;
+use hilum_tests::receiver::Receiver;
+use hilum_tests::site::{Site, Store};
+use hilum_tests::wire::Connection;
+use hilum_tests::{message, ports, verbs};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+on_both_stores!(
+    the_quickstart_shows_what_it_promises,
+    the_fan_out_sends_each_message_where_it_belongs
+);
+
+fn folder(example: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example)
+}
+
+/// The files that a destination has written.
+fn written(site: &Site, destination: &str) -> Vec<Vec<u8>> {
+    let folder = site.data().join("out").join(destination);
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
+fn the_quickstart_shows_what_it_promises(store: Store) {
+    let feed = ports::free();
+    let site = Site::example("quickstart", store, &[("127.0.0.1:2575", feed.to_string())]);
+    let engine = site.serve();
+    let messages = folder("quickstart").join("messages");
+    let sent = verbs::local(&["send", &feed.to_string(), &messages.to_string_lossy()]);
+    assert_eq!(sent.code, Some(0), "every message is accepted: {sent:?}");
+    assert!(sent.stdout.matches("AA").count() >= 12, "each acknowledgement is printed: {sent:?}");
+
+    let status = site.wait_final("admissions", 11);
+    let channel = status.channel("admissions");
+    assert_eq!(channel.duplicates, 1);
+    let counts = ["delivered", "partly_delivered", "filtered", "failed"]
+        .map(|name| channel.disposition(name));
+    assert_eq!(counts, [7, 1, 2, 1], "{channel:#?}");
+    let delivered =
+        ["wards", "laboratory", "registry"].map(|name| channel.destination(name).delivered);
+    assert_eq!(delivered, [8, 7, 5], "{channel:#?}");
+    assert_eq!(channel.destination("registry").dead, 1);
+
+    let wards = written(&site, "wards");
+    assert_eq!(
+        (wards.len(), written(&site, "laboratory").len(), written(&site, "registry").len()),
+        (8, 7, 5)
+    );
+    let first = wards
+        .iter()
+        .find(|bytes| message::control_id(bytes) == "QS0001")
+        .expect("the first message");
+    assert_eq!(message::text(first, "PV1", 2), "I", "mapped by the table");
+    assert_eq!(message::text(first, "PID", 2), "800101");
+    assert_eq!(message::text(first, "PID", 5), "EXAMPLE^ALMA", "trimmed");
+    let latin = wards
+        .iter()
+        .find(|bytes| message::control_id(bytes) == "QS0008")
+        .expect("the Latin-1 message");
+    assert!(latin.windows(7).any(|w| w == b"M\xdcLLER^"), "its charset is kept");
+    let laboratory = written(&site, "laboratory");
+    let own = laboratory
+        .iter()
+        .find(|bytes| message::control_id(bytes) == "QS0009")
+        .expect("own delimiters");
+    assert!(own.starts_with(b"MSH$%*!@$PAS$NORTH$LAB$MAIN$"), "{}", String::from_utf8_lossy(own));
+
+    the_dead_letter_is_replayed(&site);
+    engine.stop();
+}
+
+/// What the README does with the dead letter: seen, mended, replayed.
+fn the_dead_letter_is_replayed(site: &Site) {
+    let dead = site.verb(&["dead"]);
+    assert!(dead.stdout.contains("registry") && dead.stdout.contains("R0110"), "{dead:?}");
+    let shown = site.verb(&["message", "QS0007"]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    for word in ["registry", "wards", "delivered", "dead"] {
+        assert!(shown.stdout.contains(word), "the trace shows `{word}`: {}", shown.stdout);
+    }
+    assert!(!shown.stdout.contains("MUSTER"), "no body unless asked: {}", shown.stdout);
+    let body = site.verb(&["message", "QS0007", "--body"]);
+    assert!(body.stdout.contains("MUSTER^DARIO"), "{body:?}");
+
+    let table = site.path("tables/registry_service.csv");
+    fs::write(&table, fs::read_to_string(&table).unwrap() + "ORTHO,400,orthopaedics\n").unwrap();
+    assert_eq!(site.verb(&["apply", "-m", "orthopaedics"]).code, Some(0));
+    let replay = site.verb(&[
+        "replay",
+        "--channel",
+        "admissions",
+        "--destination",
+        "registry",
+        "--raw",
+        "-m",
+        "table mended",
+    ]);
+    assert_eq!(replay.code, Some(0), "{replay:?}");
+    let status = site.wait_status("the replay is delivered", |s| {
+        s.channel("admissions").destination("registry").delivered == 6
+    });
+    assert_eq!(
+        status.channel("admissions").destination("registry").dead,
+        0,
+        "superseded: {status:#?}"
+    );
+}
+
+fn the_fan_out_sends_each_message_where_it_belongs(store: Store) {
+    let (laboratory, results, registry) =
+        (Receiver::accepting(), Receiver::accepting(), Receiver::accepting());
+    let feed = ports::free();
+    let replace = [
+        ("127.0.0.1:2676", feed.to_string()),
+        ("127.0.0.1:2677", laboratory.address().to_string()),
+        ("127.0.0.1:2678", results.address().to_string()),
+        ("127.0.0.1:2679", registry.address().to_string()),
+    ];
+    let site = Site::example("lab-fanout", store, &replace);
+    let engine = site.serve();
+    let mut connection = Connection::to(feed);
+    let admission = String::from_utf8(message::adt("L1", "P1")).unwrap();
+    let oncology = admission.replace("|L1|", "|L2|").replace("||MED|", "||ONC|");
+    let result = "MSH|^~\\&|LIS|NORTH|||20261121||ORU^R01|L3|P|2.5.1\rPID|1||P1||A^B\rOBR|1||1|GLU\rOBX|1|NM|GLU||5|mmol/L|||||F\r";
+    let preliminary = result.replace("|L3|", "|L4|").replace("|||||F\r", "|||||P\r");
+    let schedule = result.replace("ORU^R01|L3", "SIU^S12|L5");
+    for bytes in [&admission, &oncology, result, &preliminary, &schedule] {
+        connection.accepted(bytes.as_bytes());
+    }
+    let status = site.wait_final("fanout", 5);
+    let counts = ["delivered", "unrouted", "filtered"]
+        .map(|name| status.channel("fanout").disposition(name));
+    assert_eq!(counts, [3, 1, 1], "{status:#?}");
+    assert_eq!(laboratory.control_ids(), ["L1", "L2"]);
+    assert_eq!(results.control_ids(), ["L3"]);
+    assert_eq!(registry.control_ids(), ["L2"]);
+    assert_eq!(message::text(&registry.arrivals()[0].bytes, "MSH", 5), "TUMREG");
+    engine.stop();
+}
+
+#[test]
+fn the_examples_have_no_problems() {
+    for example in ["quickstart", "lab-fanout"] {
+        let check = verbs::local(&["check", &folder(example).to_string_lossy()]);
+        assert_eq!(check.code, Some(0), "{example}: {check:?}");
+    }
+}

@@ -88,7 +88,10 @@ impl CodeTable {
             );
             let Some(columns) = header else {
                 header = Some(record.len());
-                self.check_header(&record, span, diags);
+                // Rows under a wrong header would all be wrong for the same reason.
+                if !check_header(&record, span, diags) {
+                    return;
+                }
                 continue;
             };
             let (Some(from), Some(to)) = (record.get(0), record.get(1)) else {
@@ -109,7 +112,7 @@ impl CodeTable {
             }
             if from.trim() != from || to.trim() != to {
                 diags
-                    .warning("C0009", span, "a code starts or ends with a blank")
+                    .warning("C0008", span, "a code starts or ends with a blank")
                     .label("blanks count when codes are compared");
             }
             match places.entry(from.to_owned()) {
@@ -131,18 +134,19 @@ impl CodeTable {
                 .label("the first line is `from,to,note`");
         }
     }
+}
 
-    fn check_header(&self, record: &csv::StringRecord, span: Span, diags: &mut Diagnostics) {
-        let columns: Vec<&str> = record.iter().collect();
-        if !matches!(columns.as_slice(), ["from", "to"] | ["from", "to", "note"]) {
-            let header =
-                diags.error("C0005", span, "a code table starts with the line `from,to,note`");
-            header.label("not that line");
-            if columns.first().is_some_and(|first| first.contains(';')) {
-                header.help("separate the columns with commas: this file uses semicolons");
-            }
+fn check_header(record: &csv::StringRecord, span: Span, diags: &mut Diagnostics) -> bool {
+    let columns: Vec<&str> = record.iter().collect();
+    let right = matches!(columns.as_slice(), ["from", "to"] | ["from", "to", "note"]);
+    if !right {
+        let header = diags.error("C0005", span, "a code table starts with the line `from,to,note`");
+        header.label("not that line");
+        if columns.first().is_some_and(|first| first.contains(';')) {
+            header.help("separate the columns with commas: this file uses semicolons");
         }
     }
+    right
 }
 
 /// The row that starts at an offset, without its line end.

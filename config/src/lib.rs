@@ -5,6 +5,7 @@
 
 mod address;
 mod code_table;
+pub mod codes;
 mod diagnostics;
 mod field;
 mod item;
@@ -36,7 +37,7 @@ pub use parse::parse_toml;
 pub use reference::reference;
 pub use schema::schema;
 pub use scope::Scope;
-pub use section::{SecretRef, Section, Value, Variant};
+pub use section::{SecretRef, Section, Value, Variant, declaration_problems};
 pub use server::{Profile, SERVER_FIELDS, Server};
 pub use site::{Paths, Secrets, SiteFile, SiteFiles};
 pub use source::{FileId, Files, Position, Span};

@@ -38,6 +38,9 @@ fn report(errors: &[toml::de::Error], file: FileId, text: &str, diags: &mut Diag
         let diagnostic = diags.error("C0001", span, format!("not valid TOML: {title}"));
         match expected {
             Some("nothing") | None => {}
+            Some("literal string") => {
+                diagnostic.label("expected a text in quotes");
+            }
             Some(expected) => {
                 diagnostic.label(format!("expected {expected}"));
             }

@@ -143,7 +143,7 @@ impl Server {
         let (path, text) =
             site.server.clone().unwrap_or_else(|| ("server.toml".to_owned(), String::new()));
         let table = parse_toml(diags, &path, text)?;
-        let secrets = Secrets::new(&paths.data);
+        let secrets = Secrets::of_process(&paths.data);
         let scope = Scope::none().with_secrets(&secrets).with_paths(paths);
         let section = Section::read(&table, &[SERVER_FIELDS], &scope, diags);
         // A table that was left out has its defaults too.
@@ -178,21 +178,28 @@ impl Server {
             api_listen: api_listen?,
             disk_reserve: limits.size("disk_reserve"),
         };
-        server.check_production(&engine, &store, diags);
-        section.is_sound().then_some(server)
+        let accepted = server.check_key(&engine, &store, diags);
+        (accepted && section.is_sound()).then_some(server)
     }
 
     /// A copy of the data folder with its key in it can be read by whoever holds the copy.
-    fn check_production(&self, engine: &Section<'_>, store: &Section<'_>, diags: &mut Diagnostics) {
+    fn check_key(
+        &self,
+        engine: &Section<'_>,
+        store: &Section<'_>,
+        diags: &mut Diagnostics,
+    ) -> bool {
         let acknowledged =
             engine.list("acknowledge").iter().any(|risk| risk.choice() == Some(KEY_BESIDE_DATA));
-        if self.profile == Profile::Production && self.key_beside_data && !acknowledged {
+        let refused = self.profile == Profile::Production && self.key_beside_data && !acknowledged;
+        if refused {
             diags
                 .error("C0414", store.span_of("key"), "the store's key lies beside its data")
                 .label("in the data folder")
                 .help("name another place, such as `key = \"cred:store-key\"` or `key = \"file:/etc/hilum/store.key\"`")
                 .help(format!("or accept it: `acknowledge = [\"{KEY_BESIDE_DATA}\"]` under `[server]`"));
         }
+        !refused
     }
 }
 

@@ -1,9 +1,11 @@
 //! A table read by its declarations.
 
+mod declarations;
 mod reading;
 mod scalar;
 mod value;
 
+pub use declarations::declaration_problems;
 pub use value::{SecretRef, Value};
 
 use crate::address::Address;

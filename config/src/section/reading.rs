@@ -50,7 +50,7 @@ impl<'s> Reading<'s> {
     ) -> Section<'a> {
         let before = self.found.len();
         let fields: Vec<&'static Field> = lists.iter().flat_map(|list| list.iter()).collect();
-        self.unknown_keys(table, tag, &fields);
+        let misspelt = self.unknown_keys(table, tag, &fields);
         let mut values: Vec<(&'static str, Value<'a>)> = Vec::new();
         for field in fields {
             if values.iter().any(|(name, _)| *name == field.name) {
@@ -58,6 +58,8 @@ impl<'s> Reading<'s> {
             }
             let value = match table.get(field.name) {
                 Some(item) => self.value(field.name, &field.kind, item),
+                // One slip is one error: what was misspelt is not also missing.
+                None if field.need == Need::Required && misspelt.contains(&field.name) => None,
                 None => self.absent(table, field),
             };
             values.extend(value.map(|value| (field.name, value)));
@@ -65,17 +67,18 @@ impl<'s> Reading<'s> {
         Section { table, values, sound: self.found.len() == before }
     }
 
+    /// Reports keys that are no settings; returns the settings that were most likely meant.
     fn unknown_keys(
         &mut self,
         table: &Table,
         tag: Option<&'static str>,
         fields: &[&'static Field],
-    ) {
-        let mut known: Vec<&'static str> =
-            tag.into_iter().chain(fields.iter().map(|field| field.name)).collect();
-        known.dedup();
-        for (key, _) in table.entries.iter().filter(|(key, _)| !known.contains(&key.value.as_str()))
-        {
+    ) -> Vec<&'static str> {
+        let names = fields.iter().map(|field| field.name);
+        let known: Vec<&'static str> = tag.into_iter().chain(names).collect();
+        let is_unknown = |key: &Text| !known.contains(&key.value.as_str());
+        let mut meant = Vec::new();
+        for (key, _) in table.entries.iter().filter(|(key, _)| is_unknown(key)) {
             let near = nearest(&key.value, known.iter().copied());
             let unknown = self.error("C0102", key.span, format!("unknown key `{}`", key.value));
             unknown.label("not a key here").did_you_mean(near);
@@ -83,7 +86,9 @@ impl<'s> Reading<'s> {
                 let all = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
                 unknown.help(format!("the keys here are {}", all.join(", ")));
             }
+            meant.extend(near);
         }
+        meant
     }
 
     fn absent<'a>(&mut self, table: &Table, field: &'static Field) -> Option<Value<'a>> {
@@ -91,7 +96,7 @@ impl<'s> Reading<'s> {
             Need::Optional => None,
             Need::Required => {
                 let example = field.examples.first().map_or_else(
-                    || field.kind.expected(),
+                    || format!("`{}`, {}", field.name, field.kind.expected()),
                     |example| format!("`{} = {example}`", field.name),
                 );
                 self.error("C0103", table.span, format!("`{}` is missing", field.name))
@@ -117,7 +122,11 @@ impl<'s> Reading<'s> {
         kind: &Kind,
         item: &'a Item,
     ) -> Option<Value<'a>> {
-        if let Some(name) = variable(kind, item) {
+        if let Some((table, name)) = variable(kind, item) {
+            for (extra, _) in table.entries.iter().filter(|(key, _)| key.value != "var") {
+                self.error("C0102", extra.span, format!("unknown key `{}`", extra.value))
+                    .label("a variable is written `{ var = \"name\" }`");
+            }
             return self.variable(key, kind, name, item.span());
         }
         match kind {
@@ -233,8 +242,17 @@ impl<'s> Reading<'s> {
         kind: &Kind,
         item: &Item,
     ) -> Option<Value<'a>> {
-        self.error("C0104", item.span(), format!("`{key}` cannot be {}", item.kind()))
-            .label(format!("expected {}", kind.expected()));
+        let wrong = self.error("C0104", item.span(), format!("`{key}` cannot be {}", item.kind()));
+        wrong.label(format!("expected {}", kind.expected()));
+        match (kind, item) {
+            (Kind::Duration { .. }, Item::Integer(number, _)) => {
+                wrong.help(format!("write the unit as well: `\"{number}s\"`"));
+            }
+            (Kind::Size { .. }, Item::Integer(number, _)) => {
+                wrong.help(format!("write the unit as well: `\"{number} B\"`"));
+            }
+            _ => {}
+        }
         None
     }
 
@@ -310,41 +328,17 @@ fn unread<'a>(span: Span) -> Value<'a> {
     Value { span, text: None, typed: Typed::Unread }
 }
 
-/// The name in `{ var = "name" }`, unless the setting is a table with a key of that name.
-fn variable<'a>(kind: &Kind, item: &'a Item) -> Option<&'a Text> {
-    let table = item.as_table()?;
-    match kind {
+/// The name in `{ var = "name" }`, unless the setting is a table of its own.
+fn variable<'a>(kind: &Kind, item: &'a Item) -> Option<(&'a Table, &'a Text)> {
+    let own_table = matches!(
+        kind,
         Kind::Section(_)
-        | Kind::Table(_)
-        | Kind::Tables(_)
-        | Kind::Steps
-        | Kind::List(_)
-        | Kind::Secret => None,
-        Kind::Text
-        | Kind::Name
-        | Kind::Bool
-        | Kind::Integer { .. }
-        | Kind::Duration { .. }
-        | Kind::Size { .. }
-        | Kind::Choice(_)
-        | Kind::ListenAddress => only_key(table, "var"),
-        Kind::Address
-        | Kind::Reference
-        | Kind::File
-        | Kind::Zone
-        | Kind::Condition
-        | Kind::Path
-        | Kind::Paths
-        | Kind::Template
-        | Kind::Regex
-        | Kind::TableName => only_key(table, "var"),
-        Kind::Any(_) => only_key(table, "var"),
-    }
-}
-
-pub(super) fn only_key<'a>(table: &'a Table, key: &str) -> Option<&'a Text> {
-    match table.entries.as_slice() {
-        [(name, Item::Text(text))] if name.value == key => Some(text),
-        _ => None,
-    }
+            | Kind::Table(_)
+            | Kind::Tables(_)
+            | Kind::Steps
+            | Kind::List(_)
+            | Kind::Secret
+    );
+    let table = item.as_table().filter(|_| !own_table)?;
+    Some((table, table.get("var")?.as_text()?))
 }

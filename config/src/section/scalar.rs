@@ -121,8 +121,12 @@ impl Reading<'_> {
     }
 
     fn malformed<T>(&mut self, text: &Text, what: &str, kind: &Kind) -> Option<T> {
-        self.error("C0108", text.span, format!("`{}` is not {what}", text.value))
-            .label(format!("expected {}", kind.expected()));
+        let better = corrected(kind, &text.value);
+        let wrong = self.error("C0108", text.span, format!("`{}` is not {what}", text.value));
+        wrong.label(format!("expected {}", kind.expected()));
+        if let Some(better) = better {
+            wrong.help(format!("write `\"{better}\"`"));
+        }
         None
     }
 
@@ -256,4 +260,26 @@ impl Reading<'_> {
         }
         false
     }
+}
+
+/// The slips that are made most often, put right.
+fn corrected(kind: &Kind, written: &str) -> Option<String> {
+    let reads = |text: &String| match kind {
+        Kind::Duration { .. } => parse_duration(text).is_some(),
+        Kind::Size { .. } => parse_size(text).is_some(),
+        Kind::ListenAddress => text.parse::<SocketAddr>().is_ok(),
+        _ => false,
+    };
+    let letters = written.find(|character: char| character.is_ascii_alphabetic());
+    let (number, unit) = written.split_at(letters.unwrap_or(written.len()));
+    let (number, unit) = (number.trim(), unit.to_ascii_lowercase());
+    let first = unit.get(..1).unwrap_or("");
+    let candidates = [
+        written.replace("localhost", "127.0.0.1"),
+        format!("127.0.0.1:{}", written.trim_start_matches([':', '*'])),
+        format!("{number}{}", if first.is_empty() { "s" } else { first }),
+        format!("{number} {}iB", first.to_ascii_uppercase()),
+        format!("{number} B"),
+    ];
+    candidates.into_iter().find(reads)
 }

@@ -15,6 +15,7 @@ const BYTES_MAX: u64 = 64 * 1024;
 pub struct Secrets {
     credentials: Option<PathBuf>,
     folder: PathBuf,
+    variable: fn(&str) -> Option<OsString>,
 }
 
 /// Why a secret has no value.
@@ -74,12 +75,28 @@ impl SecretError {
 }
 
 impl Secrets {
-    /// The places of this process, with the data folder's `secrets/`.
+    /// The data folder's `secrets/` alone.
     pub fn new(data: &Path) -> Secrets {
-        Secrets {
-            credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
-            folder: data.join("secrets"),
+        Secrets { credentials: None, folder: data.join("secrets"), variable: |_| None }
+    }
+
+    /// The places of this process: its credentials and environment beside the data folder.
+    pub fn of_process(data: &Path) -> Secrets {
+        let secrets = Secrets::new(data).with_environment(|name| std::env::var_os(name));
+        match std::env::var_os("CREDENTIALS_DIRECTORY") {
+            Some(folder) => secrets.with_credentials(Path::new(&folder)),
+            None => secrets,
         }
+    }
+
+    /// Also the service manager's credentials in this folder.
+    pub fn with_credentials(self, folder: &Path) -> Secrets {
+        Secrets { credentials: Some(folder.to_owned()), ..self }
+    }
+
+    /// Also environment variables, asked by name; no value is kept.
+    pub fn with_environment(self, variable: fn(&str) -> Option<OsString>) -> Secrets {
+        Secrets { variable, ..self }
     }
 
     /// The value of a secret.
@@ -94,7 +111,7 @@ impl Secrets {
         if let Some(found) = self.read_file(name, &self.folder.join(name.as_str()), true)? {
             return Ok(found);
         }
-        match std::env::var_os(variable(name)) {
+        match (self.variable)(&variable(name)) {
             Some(value) => text(name, value),
             None => Err(SecretError::Missing(name.clone())),
         }

@@ -64,7 +64,6 @@ pub const CODES: &[Code] = &[
     page!("C0106"),
     page!("C0107"),
     page!("C0108"),
-    page!("C0109"),
     page!("C0201"),
     page!("C0202"),
     page!("C0205"),
@@ -83,7 +82,11 @@ pub const CODES: &[Code] = &[
     page!("C0310"),
     page!("C0311"),
     page!("C0313"),
+    page!("C0320"),
+    page!("C0321"),
     page!("C0322"),
+    page!("C0323"),
+    page!("C0330"),
     page!("C0410"),
     page!("C0411"),
     page!("C0412"),
@@ -98,6 +101,7 @@ pub const CODES: &[Code] = &[
     page!("R0106"),
     page!("R0107"),
     page!("R0110"),
+    page!("R0120"),
 ];
 
 #[cfg(test)]

@@ -82,22 +82,32 @@ fn check_postgres(rest: &str, scheme: usize) -> Result<(), StoreUrlError> {
         let start = scheme + name.len() + 1;
         return Err(StoreUrlError::Password(start..start + password.len()));
     }
-    let options = || query.split('&').filter_map(|option| option.split_once('='));
-    if let Some((_, password)) = options().find(|(key, _)| *key == "password") {
-        let start = scheme + rest.find("password=").map_or(0, |at| at + "password=".len());
-        return Err(StoreUrlError::Password(start..start + password.len()));
-    }
     if database.is_empty() {
         return Err(StoreUrlError::Unknown);
     }
-    let host = options()
-        .filter(|(key, _)| *key == "host")
-        .map(|(_, value)| value)
-        .next_back()
-        .unwrap_or(host);
-    let verified = options()
-        .any(|(key, mode)| key == "sslmode" && matches!(mode, "verify-full" | "verify-ca"));
-    if verified || is_local(host) { Ok(()) } else { Err(StoreUrlError::Unencrypted) }
+    let mut hosts = vec![host];
+    let mut modes = Vec::new();
+    let mut at = scheme + location.len() + 1;
+    for option in query.split('&') {
+        let (key, value) = option.split_once('=').unwrap_or((option, ""));
+        match key {
+            "password" | "sslpassword" => {
+                return Err(StoreUrlError::Password(at + key.len() + 1..at + option.len()));
+            }
+            "host" | "hostaddr" => hosts.push(value),
+            "sslmode" | "ssl-mode" => modes.push(value),
+            _ => {}
+        }
+        at += option.len() + 1;
+    }
+    // An option given twice is decided by the driver; every one of them must do.
+    let verified =
+        !modes.is_empty() && modes.iter().all(|mode| matches!(*mode, "verify-full" | "verify-ca"));
+    if verified || hosts.iter().all(|host| is_local(host)) {
+        Ok(())
+    } else {
+        Err(StoreUrlError::Unencrypted)
+    }
 }
 
 /// This machine: a unix socket (a path, perhaps percent-encoded), no host at all, or a loopback address.
@@ -162,6 +172,7 @@ mod tests {
             "postgres://db.example/hilum",
             "postgres://db.example/hilum?sslmode=require",
             "postgres://127.0.0.1/hilum?host=db.example",
+            "postgres://db.example/hilum?sslmode=verify-full&sslmode=disable",
         ] {
             assert_eq!(parse(bad), Err(StoreUrlError::Unencrypted), "{bad}");
         }

@@ -151,7 +151,7 @@ impl<'s> Reading<'s> {
                 None => self.wrong_kind(key, kind, item),
             },
             Kind::Tables(_) | Kind::Steps => self.tables(key, kind, item),
-            Kind::Any(kinds) => self.any(key, kinds, item),
+            Kind::Any(kinds) => self.any(key, kind, kinds, item),
             Kind::Text
             | Kind::Name
             | Kind::Bool
@@ -196,44 +196,31 @@ impl<'s> Reading<'s> {
         Some(unread(item.span()))
     }
 
-    /// The first kind that reads without a problem; when none does, the problems of the one that came furthest.
-    fn any<'a>(&mut self, key: &str, kinds: &[Kind], item: &'a Item) -> Option<Value<'a>> {
-        let mut best: Option<(Vec<Diagnostic>, Vec<Span>)> = None;
+    /// The first kind that reads without a problem; when none does, what the first one says that takes values of this shape.
+    fn any<'a>(
+        &mut self,
+        key: &str,
+        kind: &Kind,
+        kinds: &[Kind],
+        item: &'a Item,
+    ) -> Option<Value<'a>> {
+        let mut refusal: Option<Reading<'_>> = None;
         for kind in kinds {
             let mut attempt = Reading::new(self.scope);
             let value = attempt.value(key, kind, item);
             if attempt.found.is_empty() {
                 return value;
             }
-            let wrong_kind = |found: &[Diagnostic]| {
-                found
-                    .iter()
-                    .any(|diagnostic| diagnostic.code == "C0104" && diagnostic.span == item.span())
-            };
-            let better = match &best {
-                None => !wrong_kind(&attempt.found),
-                Some(_) => false,
-            };
-            if better {
-                best = Some((attempt.found, attempt.conceal));
+            let other_shape =
+                |found: &Diagnostic| found.code == "C0104" && found.span == item.span();
+            if refusal.is_none() && !attempt.found.iter().any(other_shape) {
+                refusal = Some(attempt);
             }
         }
-        match best {
-            Some((found, conceal)) => {
-                self.found.extend(found);
-                self.conceal.extend(conceal);
-                None
-            }
-            None => self.wrong_kind(key, &Kind::Any(&[]), item).or_else(|| {
-                if let Some(last) = self.found.last_mut() {
-                    last.label(format!(
-                        "expected {}",
-                        words(kinds.iter().map(Kind::expected).collect())
-                    ));
-                }
-                None
-            }),
-        }
+        let Some(refusal) = refusal else { return self.wrong_kind(key, kind, item) };
+        self.found.extend(refusal.found);
+        self.conceal.extend(refusal.conceal);
+        None
     }
 
     pub(super) fn wrong_kind<'a>(

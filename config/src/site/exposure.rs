@@ -16,7 +16,7 @@ pub struct Exposure {
 /// What is wrong with a file's owner or mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExposureKind {
-    /// It belongs to neither this user nor root.
+    /// It belongs to another user.
     Owner(u32),
     /// Its mode lets others in.
     Mode(u32),
@@ -50,10 +50,10 @@ pub fn exposures(root: &Path) -> io::Result<Vec<Exposure>> {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !part.is_empty() => continue,
             Err(error) => return Err(error),
         };
-        if facts.uid() != own && facts.uid() != 0 {
+        if facts.uid() != own {
             found.push(Exposure { path: path.clone(), problem: ExposureKind::Owner(facts.uid()) });
         }
-        if facts.mode() & 0o007 != 0 || facts.mode() & 0o020 != 0 {
+        if facts.mode() & 0o077 != 0 {
             found.push(Exposure { path, problem: ExposureKind::Mode(facts.mode() & 0o7777) });
         }
     }

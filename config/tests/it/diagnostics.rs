@@ -4,7 +4,7 @@ use crate::golden::{check, data, entries};
 use crate::shapes::{DESTINATION, FEED, SOURCE, SOURCES};
 use config::{Diagnostics, Name, Scope, Section, Vars, parse_toml};
 
-fn read(name: &str, text: &str) -> Diagnostics {
+pub fn read(name: &str, text: &str) -> Diagnostics {
     let mut diags = Diagnostics::new();
     let folder = tempfile::tempdir().unwrap();
     let vars =

@@ -6,6 +6,7 @@
 mod codes;
 mod diagnostics;
 mod golden;
+mod hostile;
 mod schema;
 mod secrets;
 mod section;

@@ -72,13 +72,13 @@ fn a_configuration_that_others_can_change_is_noticed() {
             .unwrap()
     };
     std::fs::write(folder.path().join("server.toml"), "").unwrap();
-    mode("", 0o750);
-    mode("server.toml", 0o640);
+    mode("", 0o700);
+    mode("server.toml", 0o600);
     assert_eq!(config::site::exposures(folder.path()).unwrap(), []);
-    mode("server.toml", 0o644);
-    mode("", 0o770);
+    mode("server.toml", 0o640);
+    mode("", 0o701);
     let found: Vec<String> =
         config::site::exposures(folder.path()).unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found[1].contains("server.toml` has mode 0644"), "{found:?}");
+    assert!(found[1].contains("server.toml` has mode 0640"), "{found:?}");
 }

@@ -16,6 +16,7 @@ mod framing;
 mod full_disk;
 mod injection;
 mod kills;
+mod lanes;
 mod outside;
 mod parts;
 mod passing;

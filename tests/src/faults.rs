@@ -106,8 +106,13 @@ impl Disk {
     pub fn leave(&self, bytes: u64) -> Ballast {
         let path = self.folder.path().join("ballast");
         let file = File::create(&path).unwrap();
-        let take = self.free().saturating_sub(bytes);
-        rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, take).expect("the space is there");
+        // The engine may take space meanwhile, so what is free is asked again.
+        crate::wait::until("the ballast fits", || {
+            let take = self.free().saturating_sub(bytes);
+            let taken = std::fs::metadata(&path).unwrap().len();
+            let more = rustix::fs::fallocate(&file, FallocateFlags::empty(), taken, take.max(1));
+            (take == 0 || more.is_ok()).then_some(())
+        });
         Ballast { path }
     }
 }

@@ -1,6 +1,7 @@
 //! MLLP as a peer speaks it: frames, a connection that sends, and what it is told.
 
 use crate::message;
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -18,7 +19,7 @@ pub fn frame(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// What an exchange ended in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Answer {
     /// An acknowledgement: its bytes.
     Ack(Vec<u8>),
@@ -26,6 +27,16 @@ pub enum Answer {
     Closed,
     /// Nothing came in time.
     Nothing,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Ack(bytes) => write!(f, "{:?}", String::from_utf8_lossy(bytes)),
+            Answer::Closed => f.write_str("closed"),
+            Answer::Nothing => f.write_str("nothing"),
+        }
+    }
 }
 
 impl Answer {

@@ -1,1 +1,33 @@
-//! channel
+//! What a channel means: filters, steps, conditions and routing, compiled into a [`Program`] that is pure.
+//!
+//! Same message, same result. There is no clock, no chance, no file and no socket in here, so "a transform does no I/O" is a fact of
+//! the manifest, a dry run is the run, and a message may be run again after a crash.
+
+#[cfg(test)]
+mod bench;
+mod budget;
+mod compiler;
+mod condition;
+mod decimal;
+mod failure;
+mod fields;
+mod place;
+mod problem;
+mod program;
+mod run;
+mod scene;
+mod steps;
+mod tables;
+mod template;
+mod trace;
+mod verdict;
+mod work;
+
+pub use budget::{Budget, Unlimited};
+pub use failure::{Failure, Part, StepAt};
+pub use fields::TRANSFORM_FIELDS;
+pub use program::Program;
+pub use steps::{STEP_FIELDS, STEPS, StepDecl, steps, steps_schema};
+pub use tables::Tables;
+pub use trace::{Change, Did, Note, Operand};
+pub use verdict::{Body, Output, Run, Verdict};

@@ -1,0 +1,96 @@
+//! Runs one step on one message, for the tests beside the steps.
+
+use crate::{Body, Program, Tables, Unlimited, Verdict};
+use config::{CodeTable, Diagnostics, Name, Scope, Section, parse_toml};
+use hl7::Message;
+use std::sync::Arc;
+
+const HEADER: &[u8] = b"MSH|^~\\&|A|B|C|D|20260131||ADT^A01|1|P|2.5\r";
+
+/// The code table that steps of tests may name: `class`.
+pub(crate) struct OneTable(Arc<CodeTable>);
+
+impl OneTable {
+    pub(crate) fn new() -> OneTable {
+        let name = Name::new("class").unwrap();
+        let text = "from,to,note\nIN,I,\nOUT,O,\nA&E,a^e,\n";
+        OneTable(Arc::new(
+            CodeTable::parse(name, "tables/class.csv", text, &mut Diagnostics::new()).unwrap(),
+        ))
+    }
+}
+
+impl Tables for OneTable {
+    fn table(&self, name: &Name) -> Option<Arc<CodeTable>> {
+        (name == self.0.name()).then(|| self.0.clone())
+    }
+
+    fn names(&self) -> Vec<Name> {
+        vec![self.0.name().clone()]
+    }
+}
+
+/// A program of one step and one destination.
+pub(crate) fn compile(steps: &str) -> Result<Program, Diagnostics> {
+    let mut diags = Diagnostics::new();
+    let text = format!("[transform]\nsteps = [\n{steps}\n]\n[out]\n");
+    let program = parse_toml(&mut diags, "channel.toml", text).and_then(|table| {
+        let scope = Scope::none();
+        let transform = table.get("transform")?.as_table()?;
+        let transform = Section::read(transform, &[crate::TRANSFORM_FIELDS], &scope, &mut diags);
+        let out = table.get("out")?.as_table()?;
+        let out = Section::read(out, &[], &scope, &mut diags);
+        let name = Name::new("out").unwrap();
+        Program::compile(Some(&transform), &[(name, &out)], &OneTable::new(), &mut diags)
+    });
+    match program {
+        Some(program) if !diags.has_errors() => Ok(program),
+        _ => Err(diags),
+    }
+}
+
+/// What a step makes of a message whose segments after the header are given; a failure's value is put in brackets.
+pub(crate) fn run_bytes(step: &str, segments: &[u8]) -> Vec<u8> {
+    let program = compile(step).unwrap_or_else(|diags| panic!("{}", diags.render(false)));
+    let received = [HEADER, segments, b"\r"].concat();
+    let run = program.run(Message::parse(received.clone(), &Default::default()), &Unlimited);
+    match run.verdict {
+        Verdict::Route(outputs) => {
+            let [output] = outputs.as_slice() else { panic!("one output") };
+            assert!(
+                output.body != Body::Made(received.clone()),
+                "an unchanged message is not made anew"
+            );
+            let after = output.bytes(&received).strip_prefix(HEADER).unwrap();
+            after.strip_suffix(b"\r").unwrap_or(after).to_vec()
+        }
+        Verdict::Filtered { step } => format!("filtered by step {}", step.number).into_bytes(),
+        Verdict::Failed(failure) => {
+            let value = failure
+                .text
+                .expose_phi()
+                .split_once(": \"")
+                .map(|(_, value)| value.trim_end_matches('"'));
+            let value = value.map(|value| format!(" [{value}]")).unwrap_or_default();
+            format!("failed {}{value}", failure.signature).into_bytes()
+        }
+        Verdict::Unrouted | Verdict::OverBudget => b"not routed".to_vec(),
+    }
+}
+
+/// The same for text, with line ends between segments.
+pub(crate) fn run(step: &str, segments: &str) -> String {
+    String::from_utf8_lossy(&run_bytes(step, segments.as_bytes())).replace('\r', "\n")
+}
+
+/// What is wrong with a step: codes and titles in the order of the text.
+pub(crate) fn refused(step: &str) -> Vec<String> {
+    match compile(step) {
+        Ok(_) => vec!["accepted".to_owned()],
+        Err(diags) => diags
+            .sorted()
+            .iter()
+            .map(|found| format!("{} {}", found.code(), found.title()))
+            .collect(),
+    }
+}

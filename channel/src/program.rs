@@ -1,0 +1,122 @@
+use crate::budget::Budget;
+use crate::compiler::Compiler;
+use crate::condition::Condition;
+use crate::failure::Part;
+use crate::place::Place;
+use crate::steps::StepList;
+use crate::tables::Tables;
+use crate::trace::Recorder;
+use crate::verdict::Run;
+use crate::work::List;
+use config::{Diagnostics, Name, Section};
+use hl7::Message;
+
+/// What a channel does with a message, compiled: its filters and steps, and what each destination makes of the result.
+///
+/// Same message, same result: it has no clock, no chance and no way out but its return value.
+pub struct Program {
+    pub(crate) transform: StepList,
+    pub(crate) transform_list: List,
+    pub(crate) routes: Vec<Route>,
+    names: Vec<Name>,
+}
+
+/// What one destination wants, and how it wants it.
+pub(crate) struct Route {
+    pub(crate) list: List,
+    pub(crate) when: Option<Condition>,
+    pub(crate) steps: StepList,
+    pub(crate) order_by: Vec<Place>,
+}
+
+impl Program {
+    /// Compiles the steps of `[transform]` and the `when`, `steps` and `order_by` of each destination.
+    ///
+    /// Every problem of all of them is reported; one error gives no program.
+    pub fn compile(
+        transform: Option<&Section<'_>>,
+        destinations: &[(Name, &Section<'_>)],
+        tables: &dyn Tables,
+        diags: &mut Diagnostics,
+    ) -> Option<Program> {
+        let mut compiler = Compiler::new(tables, diags, false);
+        let steps = match transform {
+            None => Some(StepList::default()),
+            Some(section) => StepList::compile(section.items("steps"), &mut compiler),
+        };
+        let transform_list = List { part: Part::Transform, of: compiler.numbered };
+        let routes: Vec<Option<Route>> = destinations
+            .iter()
+            .map(|(name, section)| Route::compile(name, section, tables, diags))
+            .collect();
+        let transform = steps?;
+        let routes = routes.into_iter().collect::<Option<Vec<Route>>>()?;
+        for (route, (_, section)) in routes.iter().zip(destinations) {
+            warn_if_never_wanted(&transform, route, section, diags);
+        }
+        let names = destinations.iter().map(|(name, _)| name.clone()).collect();
+        Some(Program { transform, transform_list, routes, names })
+    }
+
+    /// The destinations, in the order of the file.
+    pub fn destinations(&self) -> &[Name] {
+        &self.names
+    }
+
+    /// Runs a message through. Nothing it does can be seen until it returns.
+    pub fn run(&self, message: Message, budget: &dyn Budget) -> Run {
+        Run { verdict: crate::run::run(self, message, budget, &mut None), notes: Vec::new() }
+    }
+
+    /// The same, with a note of what each step looked at and changed.
+    pub fn trace(&self, message: Message, budget: &dyn Budget) -> Run {
+        let mut recorder = Some(Recorder::default());
+        let verdict = crate::run::run(self, message, budget, &mut recorder);
+        Run { verdict, notes: recorder.map(|recorder| recorder.notes).unwrap_or_default() }
+    }
+}
+
+impl Route {
+    fn compile(
+        name: &Name,
+        section: &Section<'_>,
+        tables: &dyn Tables,
+        diags: &mut Diagnostics,
+    ) -> Option<Route> {
+        let mut compiler = Compiler::new(tables, diags, true);
+        let when = section.text("when").map(|text| Condition::compile(text, &mut compiler));
+        let order_by: Vec<Option<Place>> =
+            section.texts("order_by").into_iter().map(|text| compiler.value_place(text)).collect();
+        let steps = StepList::compile(section.items("steps"), &mut compiler);
+        let list = List { part: Part::Destination(name.clone()), of: compiler.numbered };
+        let when = match when {
+            None => None,
+            Some(condition) => Some(condition?),
+        };
+        Some(Route {
+            list,
+            when,
+            steps: steps?,
+            order_by: order_by.into_iter().collect::<Option<Vec<Place>>>()?,
+        })
+    }
+}
+
+/// A condition that contradicts itself, or a filter that every message has passed, makes a destination that gets nothing.
+fn warn_if_never_wanted(
+    transform: &StepList,
+    route: &Route,
+    section: &Section<'_>,
+    diags: &mut Diagnostics,
+) {
+    let (Some(when), Some(text)) = (&route.when, section.text("when")) else { return };
+    let why = if when.is_impossible() {
+        "this contradicts itself"
+    } else if transform.guarantees().into_iter().any(|kept| kept.excludes(when)) {
+        "`[transform]` lets no such message pass"
+    } else {
+        return;
+    };
+    let title = format!("destination `{}` can never get a message", route.list.part);
+    diags.warning("C0331", text.span, title).label(why);
+}

@@ -1,0 +1,152 @@
+use super::{Action, StepDecl};
+use crate::compiler::Compiler;
+use crate::failure::Fault;
+use crate::place::Place;
+use crate::work::{Stop, Work};
+use config::{Choice, CodeTable, Field, Kind, Name, Section};
+use hl7::Path;
+use std::sync::Arc;
+
+pub(super) const DECL: StepDecl = StepDecl {
+    name: "map",
+    doc: "Replaces a code by what a code table says.\n\nThe value has to be in the column `from` exactly as it was sent, after \
+          unescaping. An absent or empty value is looked up as the empty text; the HL7 null is left alone. What is not in the table \
+          fails the step unless `miss` or `otherwise` says what to do instead.",
+    fields: &[
+        Field::required("map", "The code. `[*]` maps every place.", Kind::Path),
+        Field::required("with", "The code table, `tables/<name>.csv`.", Kind::TableName),
+        Field::optional(
+            "miss",
+            "What happens to a value that is not in the table; `fail` if nothing is said.",
+            Kind::Choice(MISS),
+        ),
+        Field::optional(
+            "otherwise",
+            "The code for every value that is not in the table.",
+            Kind::Text,
+        ),
+    ],
+    examples: &[
+        "{ map = 'PV1-2', with = \"patient_class\" }",
+        "{ map = 'OBX[*]-3.1', with = \"loinc\", miss = \"keep\" }",
+        "{ map = 'PID-8', with = \"registry_sex\", otherwise = \"U\" }",
+    ],
+    compile,
+};
+
+const MISS: &[Choice] = &[
+    Choice { name: "fail", doc: "The step fails, and with it the message." },
+    Choice { name: "keep", doc: "The value stays as it is." },
+    Choice { name: "clear", doc: "The value becomes empty." },
+];
+
+struct Map {
+    place: Place,
+    table: Arc<CodeTable>,
+    miss: Miss,
+}
+
+enum Miss {
+    Fail,
+    Keep,
+    Clear,
+    Otherwise(String),
+}
+
+fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn Action>> {
+    let place = section.text("map").and_then(|text| compiler.target(text));
+    let miss = match (section.choice("miss"), section.text("otherwise")) {
+        (Some(_), Some(_)) => {
+            let error = compiler.diags().error(
+                "C0320",
+                section.span_of("otherwise"),
+                "`miss` and `otherwise` exclude each other",
+            );
+            error.label("with this, nothing is a miss").help("leave out one of them");
+            return None;
+        }
+        (_, Some(text)) => Miss::Otherwise(text.value.clone()),
+        (Some("keep"), None) => Miss::Keep,
+        (Some("clear"), None) => Miss::Clear,
+        (_, None) => Miss::Fail,
+    };
+    // An unknown table was reported when the step was read.
+    let name = Name::new(&section.text("with")?.value).ok()?;
+    let table = compiler.tables().table(&name)?;
+    Some(Box::new(Map { place: place?, table, miss }))
+}
+
+impl Action for Map {
+    fn run(&self, work: &mut Work<'_>) -> Result<(), Stop> {
+        work.at_each(&self.place, |work, path| Ok(self.map(work, path)?))
+    }
+
+    fn may_touch(&self, place: &Place) -> bool {
+        self.place.may_touch(place)
+    }
+}
+
+impl Map {
+    fn map(&self, work: &mut Work<'_>, path: &Path) -> Result<(), Fault> {
+        if work.message().is_null(path) {
+            return Ok(());
+        }
+        let text = work.text(path)?;
+        if let Some(to) = self.table.get(&text) {
+            return work.set(path, to);
+        }
+        match &self.miss {
+            Miss::Fail => {
+                let said = format!("{path} is not in code table `{}`", self.table.name());
+                Err(Fault::new("R0110", said).value(text))
+            }
+            Miss::Keep => Ok(()),
+            Miss::Clear => work.clear(path),
+            Miss::Otherwise(to) => work.set(path, to),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bench::{refused, run};
+
+    #[test]
+    fn a_code_becomes_the_other() {
+        assert_eq!(run(r#"{ map = 'PV1-2', with = "class" }"#, "PV1|1|IN"), "PV1|1|I");
+        assert_eq!(run(r#"{ map = 'PV1-2', with = "class" }"#, "PV1|1|\"\""), "PV1|1|\"\"");
+        assert_eq!(run(r#"{ map = 'PV1-2', with = "class" }"#, r"PV1|1|A\T\E"), r"PV1|1|a\S\e");
+        assert_eq!(
+            run(r#"{ map = 'OBX[*]-2', with = "class" }"#, "OBX|1|IN\rOBX|2|OUT"),
+            "OBX|1|I\nOBX|2|O"
+        );
+    }
+
+    #[test]
+    fn a_miss_is_decided_by_the_step() {
+        let message = "PV1|1|XX";
+        let failed = "failed R0110 transform 1: PV1-2 is not in code table `class` [XX]";
+        assert_eq!(run(r#"{ map = 'PV1-2', with = "class" }"#, message), failed);
+        assert_eq!(run(r#"{ map = 'PV1-2', with = "class", miss = "fail" }"#, message), failed);
+        assert_eq!(run(r#"{ map = 'PV1-2', with = "class", miss = "keep" }"#, message), message);
+        assert_eq!(run(r#"{ map = 'PV1-2', with = "class", miss = "clear" }"#, message), "PV1|1|");
+        assert_eq!(
+            run(r#"{ map = 'PV1-2', with = "class", otherwise = "U" }"#, message),
+            "PV1|1|U"
+        );
+        assert_eq!(
+            run(r#"{ map = 'PV1-2', with = "class", otherwise = "U" }"#, "PV1|1"),
+            "PV1|1|U"
+        );
+    }
+
+    #[test]
+    fn mistakes_are_pointed_out() {
+        assert_eq!(
+            refused(r#"{ map = 'PV1-2', with = "clas" }"#),
+            ["C0207 unknown code table `clas`"]
+        );
+        let both = r#"{ map = 'PV1-2', with = "class", miss = "keep", otherwise = "U" }"#;
+        assert_eq!(refused(both), ["C0320 `miss` and `otherwise` exclude each other"]);
+    }
+}

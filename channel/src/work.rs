@@ -1,0 +1,248 @@
+use crate::budget::Budget;
+use crate::failure::{Fault, Part, StepAt};
+use crate::place::{Cursor, Place};
+use crate::scene::{self, Scene};
+use crate::trace::{Change, Did, Recorder, shown};
+use hl7::{EditError, Message, Occurrence, Path};
+use std::borrow::Cow;
+
+/// Why a list of steps did not run to its end.
+pub(crate) enum Stop {
+    /// A filter stopped the message at this step.
+    Filtered(Option<Mark>),
+    /// A step failed; the innermost one.
+    Failed(Fault, Option<Mark>),
+    /// The budget is over.
+    OverBudget,
+}
+
+/// A step within its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) number: u16,
+    pub(crate) line: u32,
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Stop {
+        Stop::Failed(fault, None)
+    }
+}
+
+/// The list whose steps are running.
+#[derive(Debug, Clone)]
+pub(crate) struct List {
+    pub(crate) part: Part,
+    /// How many steps it has.
+    pub(crate) of: u16,
+}
+
+impl List {
+    pub(crate) fn at(&self, mark: Mark) -> StepAt {
+        StepAt { number: mark.number, of: self.of, line: mark.line, part: self.part.clone() }
+    }
+}
+
+/// A message that steps work on.
+///
+/// It is borrowed until something really changes, so that destinations whose steps find everything right already cost no copy.
+pub(crate) struct Work<'w> {
+    message: Cow<'w, Message>,
+    changed: bool,
+    list: &'w List,
+    cursors: Vec<Cursor>,
+    part: u32,
+    budget: &'w dyn Budget,
+    recorder: Option<&'w mut Recorder>,
+}
+
+impl<'w> Work<'w> {
+    pub(crate) fn new(
+        message: Cow<'w, Message>,
+        list: &'w List,
+        part: u32,
+        budget: &'w dyn Budget,
+        recorder: Option<&'w mut Recorder>,
+    ) -> Work<'w> {
+        Work { message, changed: false, list, cursors: Vec::new(), part, budget, recorder }
+    }
+
+    /// The message and whether it was changed.
+    pub(crate) fn finish(self) -> (Cow<'w, Message>, bool) {
+        (self.message, self.changed)
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The message as conditions and templates see it now.
+    pub(crate) fn scene(&self) -> Scene<'_> {
+        let seen = self.recorder.as_ref().map(|recorder| &recorder.seen);
+        Scene { message: &self.message, cursors: &self.cursors, part: self.part, seen }
+    }
+
+    /// Fails the run when its time is over; asked between steps and in every loop.
+    pub(crate) fn check_budget(&self) -> Result<(), Stop> {
+        if self.budget.over() { Err(Stop::OverBudget) } else { Ok(()) }
+    }
+
+    /// The path that a place means now, for a place that means only one.
+    pub(crate) fn path<'p>(&self, place: &'p Place) -> Cow<'p, Path> {
+        place.now(&self.cursors)
+    }
+
+    /// Does something at every place that `[*]` or a selector means, or at the one place.
+    pub(crate) fn at_each(
+        &mut self,
+        place: &Place,
+        mut act: impl FnMut(&mut Work<'w>, &Path) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        if !place.is_many() {
+            return act(self, &place.now(&self.cursors));
+        }
+        for path in place.each(&self.message, &self.cursors)? {
+            self.check_budget()?;
+            act(self, &path)?;
+        }
+        Ok(())
+    }
+
+    /// The value as text.
+    pub(crate) fn text(&self, path: &Path) -> Result<Cow<'_, str>, Fault> {
+        scene::text(&self.message, path)
+    }
+
+    /// Writes one value, escaped. Nothing happens when it stands there already.
+    pub(crate) fn set(&mut self, path: &Path, value: &str) -> Result<(), Fault> {
+        let raw = self.message.raw(path).unwrap_or_default();
+        if raw == value.as_bytes() && is_plain(raw) {
+            return Ok(());
+        }
+        self.edit(path, |message| message.set(path, value))
+    }
+
+    /// Writes bytes that keep their structure. Nothing happens when they stand there already.
+    pub(crate) fn set_raw(&mut self, path: &Path, raw: &[u8]) -> Result<(), Fault> {
+        if self.message.raw(path).unwrap_or_default() == raw {
+            return Ok(());
+        }
+        self.edit(path, |message| message.set_raw(path, raw))
+    }
+
+    /// Writes the HL7 null.
+    pub(crate) fn set_null(&mut self, path: &Path) -> Result<(), Fault> {
+        if self.message.is_null(path) {
+            return Ok(());
+        }
+        self.edit(path, |message| message.set_null(path))
+    }
+
+    /// Empties a value; what is not there is empty already.
+    pub(crate) fn clear(&mut self, path: &Path) -> Result<(), Fault> {
+        if self.message.raw_all(path).iter().all(|raw| raw.is_empty()) {
+            return Ok(());
+        }
+        self.edit(path, |message| Ok(message.clear(path)))
+    }
+
+    /// Removes segments or repetitions.
+    pub(crate) fn delete(&mut self, path: &Path) {
+        if self.message.raw(path).is_none() {
+            return;
+        }
+        let before = self.recorder.is_some().then(|| shown(&self.message, path));
+        if self.message.to_mut().delete(path) == 0 {
+            return;
+        }
+        self.changed = true;
+        if let (Some(recorder), Some(before)) = (self.recorder.as_mut(), before) {
+            recorder.change(Change::new(path, before, None));
+        }
+        if path.field.is_none() {
+            self.move_cursors(path);
+        }
+    }
+
+    /// Adds a segment and says which of its name it is.
+    pub(crate) fn insert(&mut self, segment: &str, place: hl7::Place<'_>) -> Result<usize, Fault> {
+        let occurrence =
+            self.message.to_mut().insert(segment, place).map_err(|error| fault(&error))?;
+        self.changed = true;
+        Ok(occurrence)
+    }
+
+    fn edit<T>(
+        &mut self,
+        path: &Path,
+        act: impl FnOnce(&mut Message) -> Result<T, EditError>,
+    ) -> Result<(), Fault> {
+        let before = self.recorder.is_some().then(|| shown(&self.message, path));
+        act(self.message.to_mut()).map_err(|error| fault(&error))?;
+        self.changed = true;
+        if let (Some(recorder), Some(before)) = (self.recorder.as_mut(), before) {
+            recorder.change(Change::new(path, before, shown(&self.message, path)));
+        }
+        Ok(())
+    }
+
+    /// Loops go on at the segment that they were at, unless it was deleted.
+    fn move_cursors(&mut self, path: &Path) {
+        for cursor in self.cursors.iter_mut().filter(|cursor| cursor.segment == path.segment) {
+            match path.occurrence {
+                Occurrence::First | Occurrence::All => cursor.gone = true,
+                Occurrence::Nth(n) if usize::from(n) == cursor.occurrence => cursor.gone = true,
+                Occurrence::Nth(n) if usize::from(n) < cursor.occurrence => cursor.occurrence -= 1,
+                Occurrence::Nth(_) => {}
+            }
+        }
+    }
+
+    pub(crate) fn cursors(&mut self) -> &mut Vec<Cursor> {
+        &mut self.cursors
+    }
+
+    /// Was a segment deleted that a loop is at? Then the rest of the loop's steps have nothing to work on.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.cursors.iter().any(|cursor| cursor.gone)
+    }
+
+    pub(crate) fn begin(&mut self, mark: Mark, verb: &'static str) {
+        if let Some(recorder) = self.recorder.as_mut() {
+            recorder.begin(self.list.part.clone(), Some(self.list.at(mark)), verb);
+        }
+    }
+
+    pub(crate) fn end(&mut self, did: Did) {
+        if let Some(recorder) = self.recorder.as_mut() {
+            recorder.end(did);
+        }
+    }
+
+    /// What was looked at until now belongs to the step that is running, not to the steps inside it.
+    pub(crate) fn settle(&mut self) {
+        if let Some(recorder) = self.recorder.as_mut() {
+            recorder.settle();
+        }
+    }
+}
+
+/// No byte of it can be a delimiter, an escape, or a quote of the HL7 null.
+fn is_plain(raw: &[u8]) -> bool {
+    raw.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b' ')
+}
+
+/// What the model refuses, in the words and codes of a failed step. None of these texts holds a value of the message.
+pub(crate) fn fault(error: &EditError) -> Fault {
+    let code = match error {
+        EditError::NoSegment { .. } | EditError::NoMatch { .. } => "R0103",
+        EditError::Unmappable { .. } => "R0102",
+        EditError::Structure => "R0104",
+        EditError::NotAValue { .. }
+        | EditError::Header
+        | EditError::NoDelimiter { .. }
+        | EditError::NoEscape
+        | EditError::Name { .. } => "R0106",
+    };
+    Fault::new(code, error.to_string())
+}

@@ -76,7 +76,7 @@ fn an_answer_may_wait_for_a_delivery() {
         _ => Behaviour::WhenOpen,
     });
     let site = Site::new(Store::Sqlite);
-    let source = "ack = { on_delivery = [\"lab\"], deadline = \"30s\", otherwise = \"AE\" }";
+    let source = "ack = \"on-delivery\"\nack_destinations = [\"lab\"]\nack_deadline = \"30s\"";
     let feed =
         site.feed("adt", source, &to("lab", &receiver, "order = \"none\"").replace("2s", "60s"));
     let engine = site.serve();

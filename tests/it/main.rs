@@ -20,6 +20,7 @@ mod lanes;
 mod outside;
 mod parts;
 mod passing;
+mod poison;
 mod receivers;
 mod stopping;
 mod store_gone;

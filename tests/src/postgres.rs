@@ -124,6 +124,17 @@ pub fn query(url: &str, statement: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Everything in a database as text, with binary columns in hexadecimal.
+pub fn dump(url: &str) -> String {
+    let output = Command::new(program("pg_dump"))
+        .args(["-d", url])
+        .stdin(Stdio::null())
+        .output()
+        .expect("pg_dump runs");
+    assert!(output.status.success(), "pg_dump: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 fn psql(url: &str, statement: &str) -> Command {
     let mut command = Command::new(program("psql"));
     command.args(["-X", "-A", "-t", "-q", "-d", url, "-c", statement]).stdin(Stdio::null());

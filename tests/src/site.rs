@@ -23,7 +23,7 @@ pub struct Site {
     folder: TempDir,
     data: PathBuf,
     server: String,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 impl Site {
@@ -60,7 +60,7 @@ impl Site {
     fn make(url: &str, database: Option<Database>) -> Site {
         let folder = tempfile::Builder::new().prefix("hilum-it.").tempdir().unwrap();
         let server = format!("[store]\nurl = \"{url}\"\n");
-        let site = Site { data: folder.path().join("data"), folder, server, _database: database };
+        let site = Site { data: folder.path().join("data"), folder, server, database };
         site.write("server.toml", &site.server);
         for folder in ["channels", "tables"] {
             fs::create_dir_all(site.path(folder)).unwrap();
@@ -81,6 +81,11 @@ impl Site {
     /// Where the engine keeps its data.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// The database, when it is in PostgreSQL.
+    pub fn database(&self) -> Option<String> {
+        self.database.as_ref().map(Database::url)
     }
 
     /// A path below the site.

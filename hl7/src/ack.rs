@@ -299,7 +299,7 @@ impl<'a> Writer<'a> {
     fn control_id(&self) -> Vec<u8> {
         let Some(peek) = self.request.peek else { return Vec::new() };
         let sent = peek.control_id(self.request.received);
-        if self.header.is_some() || !sent.iter().any(|byte| b"|^~\\&".contains(byte)) {
+        if self.header.is_some() || !sent.contains(&b'|') {
             return sent.to_vec();
         }
         escape(&self.charset.decode_lossy(sent), &self.delimiters, self.charset).unwrap_or_default()

@@ -9,7 +9,10 @@ mod splice;
 mod structure;
 
 pub use error::{EditError, Level, ValueError};
+pub(crate) use index::lone_line_feeds;
 pub use structure::Place;
+
+use std::collections::HashMap;
 
 use crate::{
     charset::Charset,
@@ -107,19 +110,10 @@ impl Message {
 
     /// Every segment in order, blank lines too.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
-        let mut seen: Vec<(&[u8], usize)> = Vec::new();
+        let mut seen: HashMap<&[u8], usize> = HashMap::new();
         self.entries.iter().enumerate().map(move |(index, entry)| {
             let name = self.name_of(entry);
-            let occurrence = match seen.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, count)) => {
-                    *count += 1;
-                    *count
-                }
-                None => {
-                    seen.push((name, 1));
-                    1
-                }
-            };
+            let occurrence = *seen.entry(name).and_modify(|count| *count += 1).or_insert(1);
             Segment {
                 name,
                 bytes: &self.bytes[entry.start..entry.end],

@@ -8,7 +8,7 @@ use crate::{
     charset::Charset,
     delimiters::Delimiters,
     header::{self, Header, HeaderKind},
-    message::{Message, ParseOptions},
+    message::lone_line_feeds,
     walk::Walk,
 };
 
@@ -154,10 +154,7 @@ impl Peek {
 
     /// Lone LFs before what looks like a segment, in a message whose segments end with CR.
     pub fn lone_line_feeds(&self, bytes: &[u8]) -> usize {
-        if memchr::memchr(b'\n', bytes).is_none() {
-            return 0;
-        }
-        Message::parse(bytes, &ParseOptions::default()).lone_line_feeds()
+        lone_line_feeds(bytes, self.header.start, &self.header.delimiters.field)
     }
 }
 

@@ -31,7 +31,8 @@ pub fn read_reply(bytes: &[u8]) -> Option<Reply> {
         let segment = SegmentName::new(segment)?;
         let path =
             Path { field: Some(field), component, subcomponent, ..Path::of_segment(segment) };
-        message.raw(&path).filter(|value| !value.is_empty()).map(<[u8]>::to_vec)
+        let value = if component.is_none() { message.raw_field(&path) } else { message.raw(&path) };
+        value.filter(|value| !value.is_empty()).map(<[u8]>::to_vec)
     };
     if message.count("MSA") == 0 {
         return None;

@@ -125,7 +125,8 @@ impl Message {
     }
 
     fn check_writable(&self, path: &Path) -> Result<(), EditError> {
-        if path.field.is_none() {
+        let zero = [path.field, path.component, path.subcomponent].contains(&Some(0));
+        if path.field.is_none() || zero {
             return Err(EditError::NotAValue { path: path.to_string() });
         }
         if is_delimiters(path) {

@@ -60,7 +60,7 @@ pub(super) fn segments(
 }
 
 /// Counts the lone LFs before what looks like a segment, in a message whose first terminator has a CR.
-pub(super) fn lone_line_feeds(bytes: &[u8], from: usize, field: &Delimiter) -> usize {
+pub(crate) fn lone_line_feeds(bytes: &[u8], from: usize, field: &Delimiter) -> usize {
     let content = &bytes[from..];
     match memchr2(b'\r', b'\n', content) {
         Some(at) if content[at] == b'\r' => memchr_iter(b'\n', content)

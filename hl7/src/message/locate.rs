@@ -85,6 +85,9 @@ impl Message {
     pub(super) fn field(&self, index: usize, field: u16) -> Option<Range<usize>> {
         let entry = self.entries.get(index)?;
         let field = usize::from(field);
+        if field == 0 {
+            return None;
+        }
         if !self.is_header(index) {
             return self.walk.part(
                 &self.bytes,

@@ -23,6 +23,11 @@ impl Message {
         self.every(path).into_iter().map(|range| &self.bytes[range]).collect()
     }
 
+    /// The bytes of the whole field of a path, with all its repetitions, in the first segment that it means.
+    pub fn raw_field(&self, path: &Path) -> Option<&[u8]> {
+        self.fields_of(path).into_iter().next().map(|range| &self.bytes[range])
+    }
+
     /// Where the first place that a path means is in the message.
     pub fn range(&self, path: &Path) -> Option<Range<usize>> {
         self.first(path)

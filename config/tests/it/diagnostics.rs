@@ -74,10 +74,13 @@ fn a_literal_secret_is_never_shown() {
 
 #[test]
 fn terminals_get_no_control_characters_from_a_file() {
-    let diags = read(
-        "evil.toml",
-        "description = \"\\u001b[2J\"\n\"a\\u001b[31m\" = 1\n[source]\ntype = \"\\u001b[2J\"\n",
-    );
+    let text = r#"
+description = { var = "\u001b[2J" }
+"a\u001b[31m" = 1
+[source]
+type = "\u001b[2J"
+"#;
+    let diags = read("evil.toml", text);
     let shown = diags.render(false);
     assert!(shown.contains("unknown key"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "{shown:?}");

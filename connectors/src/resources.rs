@@ -37,9 +37,13 @@ impl Default for Resources {
 }
 
 /// The memory of all unfinished frames, in KiB.
+///
+/// When it is used up by frames that all need more, none of them could ever end. So one at a time may grow beyond it:
+/// the memory in use is at most the maximum and one frame.
 #[derive(Debug, Clone)]
 pub(crate) struct FrameMemory {
     left: Arc<Semaphore>,
+    beyond: Arc<Semaphore>,
     max: usize,
 }
 
@@ -48,27 +52,35 @@ pub(crate) struct FrameMemory {
 pub(crate) struct Share {
     memory: FrameMemory,
     taken: Option<OwnedSemaphorePermit>,
+    beyond: Option<OwnedSemaphorePermit>,
 }
 
 impl FrameMemory {
     fn new(bytes_max: usize) -> FrameMemory {
         let max = bytes_max / KIB;
-        FrameMemory { left: Arc::new(Semaphore::new(max)), max }
+        FrameMemory {
+            left: Arc::new(Semaphore::new(max)),
+            beyond: Arc::new(Semaphore::new(1)),
+            max,
+        }
     }
 
     pub(crate) fn share(&self) -> Share {
-        Share { memory: self.clone(), taken: None }
+        Share { memory: self.clone(), taken: None, beyond: None }
     }
 }
 
 impl Share {
     /// Gives everything back when nothing is held that needs it.
     pub(crate) fn release(&mut self) {
-        self.taken = None;
+        (self.taken, self.beyond) = (None, None);
     }
 
     /// How many KiB are missing before `bytes` may be held.
     pub(crate) fn missing(&self, bytes: usize) -> u32 {
+        if self.beyond.is_some() {
+            return 0;
+        }
         let wanted = bytes.saturating_sub(FREE).div_ceil(KIB).min(self.memory.max);
         let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         u32::try_from(wanted.saturating_sub(taken)).unwrap_or(u32::MAX)
@@ -76,13 +88,17 @@ impl Share {
 
     /// Waits for so much more. Nothing is taken when the future is dropped.
     pub(crate) async fn take(&mut self, kib: u32) {
-        // The semaphore is never closed; were it, waiting for the frame's time limit is the safe answer.
-        match Arc::clone(&self.memory.left).acquire_many_owned(kib).await {
-            Ok(more) => match &mut self.taken {
+        let ordinary = Arc::clone(&self.memory.left).acquire_many_owned(kib);
+        let beyond = Arc::clone(&self.memory.beyond).acquire_owned();
+        tokio::select! {
+            biased;
+            Ok(more) = ordinary => match &mut self.taken {
                 Some(taken) => taken.merge(more),
                 None => self.taken = Some(more),
             },
-            Err(_) => std::future::pending().await,
+            Ok(right) = beyond => self.beyond = Some(right),
+            // The semaphores are never closed; were they, waiting for the frame's time limit is the safe answer.
+            else => std::future::pending().await,
         }
     }
 }
@@ -96,16 +112,18 @@ mod tests {
     #[tokio::test]
     async fn memory_is_waited_for_and_given_back() {
         let memory = FrameMemory::new(1 << 20);
-        let (mut one, mut two) = (memory.share(), memory.share());
+        let [mut one, mut two, mut three] = [memory.share(), memory.share(), memory.share()];
         assert_eq!(one.missing(FREE), 0, "small frames never ask");
         one.take(one.missing(FREE + (1 << 20))).await;
         assert_eq!(one.missing(FREE + (1 << 20)), 0);
-        let more = two.missing(FREE + 1);
-        assert_eq!(more, 1);
-        assert!(timeout(Duration::from_millis(20), two.take(more)).await.is_err());
+        assert_eq!(two.missing(FREE + 1), 1);
+        two.take(1).await;
+        assert_eq!(two.missing(1 << 30), 0, "one may go on, so that something ends");
+        assert!(timeout(Duration::from_millis(20), three.take(1)).await.is_err(), "and only one");
+        two.release();
         one.release();
-        two.take(more).await;
-        assert_eq!(two.missing(FREE + 1), 0);
+        three.take(1).await;
+        assert_eq!((three.missing(FREE + 1), three.missing(FREE + 1025)), (0, 1));
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn sanitise(name: &str, suffix: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let clean: String = name.chars().map(|c| if allowed(c) { c } else { '_' }).collect();
     let (stem, ending) = match clean.rfind('.') {
-        Some(dot) if dot > 0 && clean.len() - dot <= ENDING_MAX => clean.split_at(dot),
+        Some(dot) if clean.len() - dot <= ENDING_MAX => clean.split_at(dot),
         _ => (clean.as_str(), ""),
     };
     // A leading dot hides a file, a leading dash is an option to many programs.
@@ -231,7 +231,7 @@ mod tests {
             ("..", "_"),
             (".", "_"),
             ("...", "_."),
-            (".hidden", "_hidden"),
+            (".hidden", "_.hidden"),
             ("-rf", "_rf"),
             ("a\u{202E}lh7.exe", "a_lh7.exe"),
             ("x\\y:z*?.hl7", "x_y_z__.hl7"),

@@ -1,0 +1,13 @@
+//! The connectors on real bytes, sockets and files.
+
+// Clippy knows test functions, but not what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod corpus;
+mod file;
+mod framing;
+mod intakes;
+mod limits;
+mod listener;
+mod sender;
+mod settings;

@@ -55,66 +55,20 @@ impl CodeTable {
     }
 
     fn fill(&mut self, file: FileId, text: &str, diags: &mut Diagnostics) {
-        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let skipped = text.len() - body.len();
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(body.as_bytes());
-        let mut places: HashMap<String, Span> = HashMap::new();
-        let mut header: Option<usize> = None;
-        let mut records = Vec::new();
-        for record in reader.records() {
-            match record {
-                Ok(record) => records.push(record),
-                // The text is UTF-8 and rows may have any length, so only the reader's own limits are left.
-                Err(error) => {
-                    diags.error(
-                        "C0005",
-                        Span { file, start: 0, end: 0 },
-                        format!("not a readable table: {error}"),
-                    );
-                }
-            }
+        let mut records = records(file, text, diags).into_iter();
+        let Some((span, header)) = records.next() else {
+            diags
+                .error("C0005", Span { file, start: 0, end: 0 }, "this table is empty")
+                .label("the first line is `from,to,note`");
+            return;
+        };
+        // Rows under a wrong header would all be wrong for the same reason.
+        if !check_header(&header, span, diags) {
+            return;
         }
-        for record in records {
-            let span = row_span(
-                file,
-                text,
-                skipped
-                    + record
-                        .position()
-                        .map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0)),
-            );
-            let Some(columns) = header else {
-                header = Some(record.len());
-                // Rows under a wrong header would all be wrong for the same reason.
-                if !check_header(&record, span, diags) {
-                    return;
-                }
-                continue;
-            };
-            let (Some(from), Some(to)) = (record.get(0), record.get(1)) else {
-                diags
-                    .error("C0005", span, "this row has no `to`")
-                    .label("a row is `from,to` or `from,to,note`");
-                continue;
-            };
-            if record.len() > columns {
-                let row = diags.error(
-                    "C0005",
-                    span,
-                    format!("this row has {} values, the header has {columns}", record.len()),
-                );
-                row.label("one value too many")
-                    .help("write a value with a comma in double quotes: `\"a, b\"`");
-                continue;
-            }
-            if from.trim() != from || to.trim() != to {
-                diags
-                    .warning("C0008", span, "a code starts or ends with a blank")
-                    .label("blanks count when codes are compared");
-            }
+        let mut places: HashMap<String, Span> = HashMap::new();
+        for (span, record) in records {
+            let Some((from, to)) = codes(&record, header.len(), span, diags) else { continue };
             match places.entry(from.to_owned()) {
                 Entry::Occupied(first) => {
                     diags
@@ -128,12 +82,60 @@ impl CodeTable {
                 }
             }
         }
-        if header.is_none() {
-            diags
-                .error("C0005", Span { file, start: 0, end: 0 }, "this table is empty")
-                .label("the first line is `from,to,note`");
+    }
+}
+
+/// The rows with their places.
+fn records(file: FileId, text: &str, diags: &mut Diagnostics) -> Vec<(Span, csv::StringRecord)> {
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let skipped = text.len() - body.len();
+    let mut builder = csv::ReaderBuilder::new();
+    let mut reader = builder.has_headers(false).flexible(true).from_reader(body.as_bytes());
+    let mut found = Vec::new();
+    for record in reader.records() {
+        match record {
+            Ok(record) => {
+                let start = record.position().map_or(0, csv::Position::byte);
+                let start = skipped + usize::try_from(start).unwrap_or(0);
+                found.push((row_span(file, text, start), record));
+            }
+            // The text is UTF-8 and rows may have any length, so only the reader's own limits are left.
+            Err(error) => {
+                let start = Span { file, start: 0, end: 0 };
+                diags.error("C0005", start, format!("not a readable table: {error}"));
+            }
         }
     }
+    found
+}
+
+/// The two codes of a row.
+fn codes<'r>(
+    record: &'r csv::StringRecord,
+    columns: usize,
+    span: Span,
+    diags: &mut Diagnostics,
+) -> Option<(&'r str, &'r str)> {
+    let (Some(from), Some(to)) = (record.get(0), record.get(1)) else {
+        diags
+            .error("C0005", span, "this row has no `to`")
+            .label("a row is `from,to` or `from,to,note`");
+        return None;
+    };
+    if record.len() > columns {
+        let title = format!("this row has {} values, the header has {columns}", record.len());
+        diags
+            .error("C0005", span, title)
+            .label("one value too many")
+            .help("write a value with a comma in double quotes: `\"a, b\"`");
+        return None;
+    }
+    if from.trim() != from || to.trim() != to {
+        diags
+            .warning("C0008", span, "a code starts or ends with a blank")
+            .label("blanks count when codes are compared");
+    }
+    Some((from, to))
 }
 
 fn check_header(record: &csv::StringRecord, span: Span, diags: &mut Diagnostics) -> bool {

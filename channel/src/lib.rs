@@ -3,9 +3,12 @@
 //! Same message, same result. There is no clock, no chance, no file and no socket in here, so "a transform does no I/O" is a fact of
 //! the manifest, a dry run is the run, and a message may be run again after a crash.
 
+mod ack;
 #[cfg(test)]
 mod bench;
 mod budget;
+mod channel;
+mod charset_rule;
 mod compiler;
 mod condition;
 mod decimal;
@@ -23,9 +26,15 @@ mod trace;
 mod verdict;
 mod work;
 
+pub use ack::{
+    AckMode, AckPolicy, AckProblem, AckSettings, Acknowledgement, Admission, Admitted, Arrival,
+    Decision, Otherwise, Rejection, Unwanted, Wishes, ack_decision, admit,
+};
 pub use budget::{Budget, Unlimited};
+pub use channel::Channel;
+pub use charset_rule::CharsetRule;
 pub use failure::{Failure, Part, StepAt};
-pub use fields::TRANSFORM_FIELDS;
+pub use fields::{CHANNEL_FIELDS, DESTINATION_FIELDS, SOURCE_FIELDS, TRANSFORM_FIELDS};
 pub use program::Program;
 pub use steps::{STEP_FIELDS, STEPS, StepDecl, steps, steps_schema};
 pub use tables::Tables;

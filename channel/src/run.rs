@@ -38,7 +38,7 @@ pub(crate) fn run(
         }
         match deliver(route, &transformed, budget, recorder) {
             Ok(None) => {}
-            Ok(Some((body, order_keys))) => {
+            Ok(Some(Wanted { body, order_keys })) => {
                 outputs.push(Output { destination, part: PART, body, order_keys, failure: None })
             }
             Err(Stop::Failed(fault, mark)) => {
@@ -80,19 +80,25 @@ impl Transformed {
     }
 }
 
+/// What a destination gets that wants a message.
+struct Wanted {
+    body: Body,
+    order_keys: Vec<Vec<u8>>,
+}
+
 /// What one destination gets: none when it does not want the message.
 fn deliver(
     route: &Route,
     transformed: &Transformed,
     budget: &dyn Budget,
     recorder: &mut Option<Recorder>,
-) -> Result<Option<(Body, Vec<Vec<u8>>)>, Stop> {
+) -> Result<Option<Wanted>, Stop> {
     if !wanted(route, transformed, recorder)? {
         return Ok(None);
     }
     let order_keys = order_keys(route, transformed, recorder)?;
     if route.steps.is_empty() {
-        return Ok(Some((transformed.body(), order_keys)));
+        return Ok(Some(Wanted { body: transformed.body(), order_keys }));
     }
     let message = Cow::Borrowed(&transformed.message);
     let mut work = Work::new(message, &route.list, PART, budget, recorder.as_mut());
@@ -100,7 +106,7 @@ fn deliver(
     let (message, changed) = work.finish();
     let body =
         if changed { Body::Made(message.into_owned().into_bytes()) } else { transformed.body() };
-    Ok(Some((body, order_keys)))
+    Ok(Some(Wanted { body, order_keys }))
 }
 
 fn wanted(

@@ -1,0 +1,9 @@
+//! Who is answered what: a pure function, so that a test of a channel can check it.
+
+mod admission;
+mod decision;
+mod settings;
+
+pub use admission::{Admission, Admitted, Rejection, admit};
+pub use decision::{AckProblem, Acknowledgement, Arrival, Decision, Wishes, ack_decision};
+pub use settings::{AckMode, AckPolicy, AckSettings, Otherwise, Unwanted};

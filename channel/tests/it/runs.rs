@@ -1,0 +1,151 @@
+//! A run is pure, bounded, and leaves alone what it has no business with.
+
+use crate::site::{Shelf, channel, steps};
+use crate::story::same;
+use channel::{Body, Budget, Unlimited, Verdict};
+use proptest::prelude::*;
+use std::cell::Cell;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A budget of so many questions.
+struct Questions(Cell<usize>);
+
+impl Budget for Questions {
+    fn over(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left == 0
+    }
+}
+
+const BUSY: &str = r#"
+  { trim = ['PID-5', 'OBX[*]-5'] },
+  { upper = 'PID-5.1', when = 'PID-5.1 exists' },
+  { default = 'PID-8', to = "U", when = 'PID exists' },
+  { each = "OBX", do = [{ delete = 'OBX', when = 'OBX-11 = "X"' }, { replace = 'OBX-5', regex = '^<', to = "" }] },
+  { copy = 'PID-3', to = 'PID-2' },
+  { clear = 'MSH-8' },
+  { map = 'PV1-2', with = "codes", miss = "keep" },
+"#;
+
+#[test]
+fn what_no_step_changes_is_as_received() {
+    let channel = steps(
+        "{ keep = 'MSH-9.1 = \"ADT\"' }, { trim = 'PID-5' }, { set = 'PID-8', to = \"F\" }, { delete = 'ZPI' }",
+    );
+    let received = b"\xEF\xBB\xBFMSH|^~\\&|A||||||ADT|1\n\nPID|1||||A\xFFB|||F||\r\nnonsense";
+    let Verdict::Route(outputs) =
+        channel.program().run(channel.message(received.to_vec()), &Unlimited).verdict
+    else {
+        panic!("routed");
+    };
+    assert!(outputs[0].body == Body::AsReceived);
+}
+
+#[test]
+fn a_hostile_expression_is_quick() {
+    let channel = steps(
+        "{ drop = 'OBX-5 matches \"(a+)+$\"' }, { replace = 'OBX-5', regex = '(a+)+$', to = \"\" }",
+    );
+    let received =
+        [b"MSH|^~\\&|\rOBX|||||".to_vec(), b"a".repeat(1 << 20), b"!\r".to_vec()].concat();
+    let started = Instant::now();
+    let verdict = channel.program().run(channel.message(received), &Unlimited).verdict;
+    assert!(matches!(verdict, Verdict::Route(_)));
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_budget_ends_a_run_between_steps_and_inside_loops() {
+    let received = [b"MSH|^~\\&|\r".to_vec(), b"OBX|1||||x\r".repeat(500)].concat();
+    let channel =
+        steps("{ each = 'OBX', do = [{ set = 'OBX-2', to = \"NM\" }] }, { trim = 'OBX[*]-5' }");
+    for questions in [0, 1, 2, 3, 400, 1_200] {
+        let budget = Questions(Cell::new(questions));
+        let verdict = channel.program().run(channel.message(received.clone()), &budget).verdict;
+        assert!(matches!(verdict, Verdict::OverBudget), "{questions}");
+    }
+    let enough = Questions(Cell::new(10_000));
+    assert!(matches!(
+        channel.program().run(channel.message(received), &enough).verdict,
+        Verdict::Route(_)
+    ));
+}
+
+#[test]
+fn several_values_of_order_by_are_several_keys() {
+    let text = "[source]\n[[destination]]\nname = \"out\"\norder_by = ['PID-3.1', 'MRG-1', 'PID-3[*].1']\n";
+    let channel = channel(text, &Shelf::default());
+    let keys = |segments: &str| {
+        let received = format!("MSH|^~\\&|||||||ADT^A40|1\r{segments}").into_bytes();
+        match channel.program().run(channel.message(received), &Unlimited).verdict {
+            Verdict::Route(outputs) => outputs[0].order_keys.clone(),
+            _ => panic!("routed"),
+        }
+    };
+    assert_eq!(keys("PID|||7\rMRG|8\r"), [b"7", b"8"]);
+    assert_eq!(keys("PID|||7~9\rMRG|7\r"), [b"7", b"9"]);
+    assert_eq!(keys("PID|||\"\"\r"), Vec::<Vec<u8>>::new());
+    assert_eq!(keys("PID|||\\E\\7\r"), [b"\\7"]);
+}
+
+#[test]
+fn order_is_read_before_a_destinations_own_steps() {
+    let text = "[source]\n[transform]\nsteps = [{ set = 'PID-3', to = \"A\" }]\n[[destination]]\nname = \"out\"\norder_by = 'PID-3'\n\
+                steps = [{ set = 'PID-3', to = \"B\" }]\n";
+    let channel = channel(text, &Shelf::default());
+    let Verdict::Route(outputs) =
+        channel.program().run(channel.message(b"MSH|^~\\&|\rPID|1\r".to_vec()), &Unlimited).verdict
+    else {
+        panic!("routed");
+    };
+    assert_eq!(outputs[0].order_keys, [b"A"]);
+    assert!(outputs[0].body == Body::Made(b"MSH|^~\\&|\rPID|1||B\r".to_vec()));
+}
+
+/// Files of a folder and of all below it.
+fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn real_messages_run_twice_with_the_same_result() {
+    let mut paths = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"), &mut paths);
+    let busy = steps(BUSY);
+    let idle = steps("{ keep = 'not (ZQX exists)' }");
+    for path in paths {
+        let received = std::fs::read(&path).unwrap();
+        let peek = hl7::peek(&received);
+        let _ = busy.admit(&received, peek.as_ref());
+        let one = busy.program().run(busy.message(received.clone()), &Unlimited);
+        let two = busy.program().trace(busy.message(received.clone()), &Unlimited);
+        assert!(same(&one.verdict, &two.verdict), "{}", path.display());
+        let Verdict::Route(outputs) =
+            idle.program().run(idle.message(received), &Unlimited).verdict
+        else {
+            panic!("{}", path.display());
+        };
+        assert!(outputs[0].body == Body::AsReceived, "{}", path.display());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_run_twice_with_the_same_result(segments in "(PID|OBX|PV1|MSH|[\\r\\n|^~&\\\\\" A-Z0-9é]){0,80}") {
+        let channel = steps(BUSY);
+        let received = format!("MSH|^~\\&|\r{segments}").into_bytes();
+        let run = || channel.program().run(channel.message(received.clone()), &Unlimited).verdict;
+        let first = run();
+        prop_assert!(same(&first, &run()));
+        prop_assert!(same(&first, &channel.program().trace(channel.message(received.clone()), &Unlimited).verdict));
+    }
+}

@@ -6,8 +6,8 @@ use crate::{DestinationSettings, Outcome, Outgoing};
 
 /// One way to one system, with what it keeps between messages. A lane has its own.
 pub enum Destination {
-    /// A connection to a receiver.
-    Mllp(Sender),
+    /// A connection to a receiver; boxed, because it is much larger than a folder.
+    Mllp(Box<Sender>),
     /// A folder.
     File(Writer),
 }
@@ -16,7 +16,9 @@ impl Destination {
     /// A destination that has not been used yet; nothing is connected or opened.
     pub fn new(settings: DestinationSettings) -> Destination {
         match settings {
-            DestinationSettings::Mllp(settings) => Destination::Mllp(Sender::new(settings)),
+            DestinationSettings::Mllp(settings) => {
+                Destination::Mllp(Box::new(Sender::new(settings)))
+            }
             DestinationSettings::File(settings) => Destination::File(Writer::new(settings)),
         }
     }

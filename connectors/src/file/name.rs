@@ -34,6 +34,8 @@ enum Piece {
 /// What is wrong with a template, and where in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameError {
+    /// The code of the problem, the same as for the templates of steps.
+    pub code: &'static str,
     /// The bytes of the template it is about.
     pub range: Range<usize>,
     /// What is wrong.
@@ -43,40 +45,39 @@ pub struct NameError {
 }
 
 impl NameTemplate {
-    /// Reads a template.
+    /// Reads a template. As in the templates of steps, a brace that is text is doubled.
     pub fn parse(text: &str) -> Result<NameTemplate, NameError> {
         let mut pieces = Vec::new();
+        let mut literal = String::new();
         let mut at = 0;
-        while let Some(open) = text[at..].find(['{', '}']).map(|found| at + found) {
-            let unpaired = |problem: &str| NameError {
-                range: open..open + 1,
-                problem: problem.to_owned(),
-                help: None,
+        while let Some(brace) = text[at..].find(['{', '}']).map(|found| at + found) {
+            literal.push_str(&text[at..brace]);
+            let rest = &text[brace..];
+            if rest.starts_with("{{") || rest.starts_with("}}") {
+                literal.push_str(&rest[..1]);
+                at = brace + 2;
+                continue;
+            }
+            let close = match rest.starts_with('{') {
+                true => rest.find('}').ok_or("this brace is not closed"),
+                false => Err("this brace closes nothing"),
             };
-            if text[open..].starts_with('}') {
-                return Err(unpaired("this brace closes nothing"));
+            let close = brace
+                + close.map_err(|problem| NameError::new("C0310", brace..brace + 1, problem))?;
+            if !literal.is_empty() {
+                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
             }
-            let close = text[open..]
-                .find('}')
-                .map(|found| open + found)
-                .ok_or_else(|| unpaired("this brace is not closed"))?;
-            if open > at {
-                pieces.push(Piece::Literal(text[at..open].to_owned()));
-            }
-            pieces.push(Piece::parse(&text[open + 1..close], open + 1)?);
+            pieces.push(Piece::parse(&text[brace + 1..close], brace + 1)?);
             at = close + 1;
         }
-        if at < text.len() {
-            pieces.push(Piece::Literal(text[at..].to_owned()));
+        literal.push_str(&text[at..]);
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal));
         }
-        if pieces.is_empty() {
-            return Err(NameError {
-                range: 0..0,
-                problem: "a name cannot be empty".to_owned(),
-                help: None,
-            });
+        match pieces.is_empty() {
+            true => Err(NameError::new("C0105", 0..0, "a name has at least one character")),
+            false => Ok(NameTemplate { pieces }),
         }
-        Ok(NameTemplate { pieces })
     }
 
     /// The file name for a delivery: letters, digits, `.`, `_` and `-` only, whatever the message holds.
@@ -119,24 +120,44 @@ impl Piece {
             "id" => Ok(Piece::MessageId),
             "delivery" => Ok(Piece::DeliveryId),
             "part" => Ok(Piece::Part),
-            path if path.contains('-') => Path::parse(path).map(Piece::Field).map_err(|error| NameError {
-                range: start + error.range.start..start + error.range.end,
-                problem: error.problem,
-                help: error.help,
-            }),
+            path if path.contains('-') => Piece::field(path, start),
             other => Err(NameError {
-                range: start..start + other.len(),
-                problem: format!("`{other}` is not a value of a file name"),
                 help: Some("write `{received}`, `{id}`, `{delivery}`, `{part}` or a field such as `{MSH-10}`".to_owned()),
+                ..NameError::new("C0311", start..start + other.len(), &format!("`{other}` is not a value of a file name"))
             }),
         }
+    }
+
+    fn field(text: &str, start: usize) -> Result<Piece, NameError> {
+        match Path::parse(text) {
+            Ok(path) if path.is_many() => Err(NameError::new(
+                "C0322",
+                start..start + text.len(),
+                "a name takes one value, and this path may have several",
+            )),
+            Ok(path) => Ok(Piece::Field(path)),
+            Err(error) => Err(NameError {
+                help: error.help,
+                ..NameError::new(
+                    "C0202",
+                    start + error.range.start..start + error.range.end,
+                    &error.problem,
+                )
+            }),
+        }
+    }
+}
+
+impl NameError {
+    fn new(code: &'static str, range: Range<usize>, problem: &str) -> NameError {
+        NameError { code, range, problem: problem.to_owned(), help: None }
     }
 }
 
 impl fmt::Display for NameTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pieces.iter().try_for_each(|piece| match piece {
-            Piece::Literal(text) => f.write_str(text),
+            Piece::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
             Piece::Received => f.write_str("{received}"),
             Piece::MessageId => f.write_str("{id}"),
             Piece::DeliveryId => f.write_str("{delivery}"),
@@ -257,19 +278,20 @@ mod tests {
     #[test]
     fn template_errors_point_at_their_place() {
         let cases = [
-            ("{received", 0..1),
-            ("a}b", 1..2),
-            ("{recieved}.hl7", 1..9),
-            ("x{MSH-}", 6..6),
-            ("", 0..0),
+            ("{received", "C0310", 0..1),
+            ("a}b", "C0310", 1..2),
+            ("{recieved}.hl7", "C0311", 1..9),
+            ("{PID}", "C0311", 1..4),
+            ("{OBX[*]-5}", "C0322", 1..9),
+            ("", "C0105", 0..0),
         ];
-        for (text, range) in cases {
+        for (text, code, range) in cases {
             let error = NameTemplate::parse(text).unwrap_err();
-            assert!(
-                error.range.start >= range.start && !error.problem.is_empty(),
-                "{text}: {error:?}"
-            );
+            assert_eq!((error.code, error.range), (code, range), "{text}");
         }
+        let error = NameTemplate::parse("x{PID.3-1}").unwrap_err();
+        assert!(error.code == "C0202" && error.range.start >= 2, "{error:?}");
+        assert_eq!(NameTemplate::parse("{{{id}}}").unwrap().to_string(), "{{{id}}}");
         assert_eq!(
             NameTemplate::parse("{id}-{MSH-10}.hl7").unwrap().to_string(),
             "{id}-{MSH-10}.hl7"

@@ -47,7 +47,7 @@ impl Settings {
             Err(error) => {
                 let diagnostic = diags
                     .error(
-                        "C0305",
+                        error.code,
                         name.at(error.range),
                         format!("`{}` cannot name files", name.value),
                     )

@@ -157,7 +157,7 @@ fn a_bad_file_name_is_underlined_where_it_is_bad() {
     let error = destination("type = 'file'\nfolder = 'data/out'\nname = '{received}-{idd}.hl7'")
         .unwrap_err();
     assert!(
-        error.contains("C0305") && error.contains("destination.toml:3:21") && error.contains("^^^"),
+        error.contains("C0311") && error.contains("destination.toml:3:21") && error.contains("^^^"),
         "{error}"
     );
 }

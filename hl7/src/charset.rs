@@ -67,6 +67,11 @@ impl std::fmt::Display for Charset {
 impl Charset {
     /// Reads text; ASCII and UTF-8 are borrowed.
     pub fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
+        if self == Charset::Utf8 {
+            return std::str::from_utf8(bytes)
+                .map(Cow::Borrowed)
+                .map_err(|_| DecodeError { charset: self });
+        }
         if self != Charset::Iso2022Jp && bytes.is_ascii() {
             // Every charset but ISO 2022 has ASCII as its lower half.
             return std::str::from_utf8(bytes)
@@ -74,8 +79,7 @@ impl Charset {
                 .map_err(|_| DecodeError { charset: self });
         }
         let text = match self {
-            Charset::Ascii => None,
-            Charset::Utf8 => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Charset::Ascii | Charset::Utf8 => None,
             Charset::Latin1 | Charset::Iso8859_9 | Charset::Iso8859_11 => {
                 single::decode(self, bytes).map(Cow::Owned)
             }
@@ -98,7 +102,10 @@ impl Charset {
 
     /// Writes text; never writes a substitute for a character that the charset does not have.
     pub fn encode(self, text: &str) -> Result<Cow<'_, [u8]>, EncodeError> {
-        if text.is_ascii() || self == Charset::Utf8 {
+        // An escape character in a value would switch an ISO 2022 message to two bytes a character.
+        let shifts = self == Charset::Iso2022Jp
+            && text.bytes().any(|byte| matches!(byte, 0x0E | 0x0F | 0x1B));
+        if (text.is_ascii() && !shifts) || self == Charset::Utf8 {
             return Ok(Cow::Borrowed(text.as_bytes()));
         }
         let bytes = match self {
@@ -199,6 +206,7 @@ mod tests {
         assert!(Charset::Ascii.decode(b"\xE9").is_err());
         assert!(Charset::Utf8.decode(b"\xE9|").is_err());
         assert!(Charset::ShiftJis.encode("\u{1F600}").is_err());
+        assert!(Charset::Iso2022Jp.encode("\u{1B}$B").is_err());
         assert!(Charset::Ascii.encode("\u{E9}").is_err());
     }
 

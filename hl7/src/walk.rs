@@ -54,7 +54,7 @@ impl Walk {
     #[inline]
     pub(crate) fn nth(self, hay: &[u8], delimiter: &Delimiter, n: usize) -> Option<usize> {
         if let (Walk::Plain, Some(byte)) = (self, delimiter.single()) {
-            return memchr_iter(byte, hay).nth(n.checked_sub(1)?);
+            return nth_byte(hay, byte, n);
         }
         let mut from = 0;
         for _ in 1..n {
@@ -149,8 +149,10 @@ impl Walk {
                 }
                 let Some(last) = last else { return true };
                 // A lone byte above 127 at the end may be the first half of a character.
-                !(bytes.len() - last == 1 && bytes[last] >= 0x80)
-                    && !(charset == Charset::Gb18030 && ends_in_half_of_four(&bytes[last..], bytes))
+                let half = bytes.len() - last == 1 && bytes[last] >= 0x80;
+                let half_of_four =
+                    charset == Charset::Gb18030 && ends_in_half_of_four(&bytes[last..], bytes);
+                !half && !half_of_four
             }
             _ => true,
         }
@@ -193,6 +195,32 @@ impl Walk {
             _ => 1,
         }
     }
+}
+
+/// Where `byte` is for the `n`-th time. Separators stand close together, so counting blocks is quicker than a search
+/// for each of them.
+#[inline]
+fn nth_byte(hay: &[u8], byte: u8, n: usize) -> Option<usize> {
+    const BLOCK: usize = 32;
+    if n <= 2 {
+        return memchr_iter(byte, hay).nth(n.checked_sub(1)?);
+    }
+    let mut left = n;
+    let mut from = 0;
+    for block in hay.chunks(BLOCK) {
+        let count = usize::from(block.iter().map(|at| u8::from(*at == byte)).sum::<u8>());
+        if count >= left {
+            for (at, found) in block.iter().enumerate() {
+                left -= usize::from(*found == byte);
+                if left == 0 {
+                    return Some(from + at);
+                }
+            }
+        }
+        left -= count;
+        from += block.len();
+    }
+    None
 }
 
 fn utf8_len(bytes: &[u8]) -> usize {

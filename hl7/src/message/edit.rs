@@ -23,6 +23,9 @@ impl Message {
     /// What is missing on the way is padded, and a plain value becomes the first component when a later one is set.
     /// `[*]` and content selectors write every place they mean.
     pub fn set(&mut self, path: &Path, value: &str) -> Result<(), EditError> {
+        if is_plain(value) && self.delimiters.can_escape() {
+            return self.write(path, value.as_bytes());
+        }
         let mut bytes = Vec::with_capacity(value.len() + 16);
         escape_into(&mut bytes, value, &self.delimiters, self.charset)?;
         self.write(path, &bytes)
@@ -88,6 +91,10 @@ impl Message {
                 Repetition::First | Repetition::All | Repetition::Where { .. } => 1,
             };
             let target = self.target(index, path, repetition);
+            if target.missing == [0; 4] {
+                self.replace(target.range, value);
+                return Ok(());
+            }
             return match self.padded(&target, value)? {
                 Some(bytes) => {
                     self.replace(target.range, &bytes);
@@ -265,6 +272,11 @@ impl Message {
         bytes.extend_from_slice(value);
         Ok(Some(bytes))
     }
+}
+
+/// Whether a value is letters, digits and spaces of ASCII only, which no usable delimiter is: the common case.
+fn is_plain(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
 }
 
 /// Whether a path is MSH-1 or MSH-2, or the same of a file or batch header.

@@ -4,6 +4,7 @@ use std::{borrow::Cow, ops::Range};
 
 use super::{Message, ValueError};
 use crate::{
+    delimiters::Delimiters,
     escape::unescape,
     path::{Occurrence, Path},
 };
@@ -121,7 +122,7 @@ impl Message {
 
     fn text_of(&self, range: Range<usize>, path: &Path) -> Result<Cow<'_, str>, ValueError> {
         let bytes = &self.bytes[range];
-        let value = match self.has_parts(bytes, path) {
+        let value = match self.is_plain(bytes) || self.has_parts(bytes, path) {
             true => Cow::Borrowed(bytes),
             false => unescape(bytes, &self.delimiters, self.charset),
         };
@@ -132,5 +133,17 @@ impl Message {
             }
         };
         text.map_err(|error| ValueError { path: path.to_string(), charset: error.charset })
+    }
+
+    /// Whether a value has neither parts nor escapes, which one search tells for the usual delimiters.
+    #[inline]
+    fn is_plain(&self, bytes: &[u8]) -> bool {
+        let Delimiters { escape, component, subcomponent, .. } = &self.delimiters;
+        match (escape.single(), component.single(), subcomponent.single()) {
+            (Some(escape), Some(component), Some(subcomponent)) => {
+                memchr::memchr3(escape, component, subcomponent, bytes).is_none()
+            }
+            _ => false,
+        }
     }
 }

@@ -1,4 +1,10 @@
 //! The behaviour of the crate from outside, on the corpus, on peers' vectors and on generated messages.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
 
 mod acks;
 mod charsets;

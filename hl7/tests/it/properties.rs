@@ -192,8 +192,15 @@ fn message(encoding: &str, charset: Charset) -> Message {
     message
 }
 
+/// `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let cases =
+        std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_500);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn parsing_keeps_every_byte(bytes in bytes(), lf_ends_segments in any::<bool>()) {

@@ -88,7 +88,7 @@ impl Fault {
             Some(step) => format!("{part} {}", step.number),
             None => part.to_string(),
         };
-        let signature = format!("{} {place}: {}", self.code, self.said);
+        let signature = format!("{} {place}: {}", self.code, without_indexes(&self.said));
         let text = match self.value {
             None => self.said,
             Some(value) => format!("{}: \"{}\"", self.said, value.expose_phi()),
@@ -100,9 +100,36 @@ impl Fault {
     }
 }
 
+/// `OBX[7]-5` as `OBX-5`: which segment it was differs from message to message and is no other kind of failure.
+fn without_indexes(said: &str) -> String {
+    let mut out = String::with_capacity(said.len());
+    let mut rest = said;
+    while let Some(open) = rest.find('[') {
+        let (before, inside) = rest.split_at(open);
+        out.push_str(before);
+        let digits = inside
+            .get(1..)
+            .map_or(0, |inside| inside.bytes().take_while(u8::is_ascii_digit).count());
+        let index = digits > 0 && inside.as_bytes().get(digits + 1) == Some(&b']');
+        let taken = if index { digits + 2 } else { 1 };
+        if !index {
+            out.push('[');
+        }
+        rest = inside.get(taken..).unwrap_or("");
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_failure_in_another_segment_has_the_same_signature() {
+        assert_eq!(without_indexes("OBX[12]-5 and PID-3[2].1"), "OBX-5 and PID-3.1");
+        assert_eq!(without_indexes(r#"PID-3[.5 = "MR"].1 [x [1"#), r#"PID-3[.5 = "MR"].1 [x [1"#);
+    }
 
     #[test]
     fn a_signature_holds_no_value() {

@@ -1,9 +1,9 @@
 use crate::budget::Budget;
 use crate::failure::{Fault, Part, StepAt};
-use crate::place::{Cursor, Place};
+use crate::place::{Cursor, Place, countable};
 use crate::scene::{self, Scene};
 use crate::trace::{Change, Did, Recorder, shown};
-use hl7::{EditError, Message, Occurrence, Path};
+use hl7::{EditError, Message, Occurrence, Path, SegmentName};
 use std::borrow::Cow;
 
 /// Why a list of steps did not run to its end.
@@ -164,12 +164,21 @@ impl<'w> Work<'w> {
         }
     }
 
-    /// Adds a segment and says which of its name it is.
-    pub(crate) fn insert(&mut self, segment: &str, place: hl7::Place<'_>) -> Result<usize, Fault> {
-        let occurrence =
-            self.message.to_mut().insert(segment, place).map_err(|error| fault(&error))?;
+    /// Adds a segment and says where it is.
+    pub(crate) fn insert(
+        &mut self,
+        segment: SegmentName,
+        place: hl7::Place<'_>,
+    ) -> Result<Path, Fault> {
+        let inserted =
+            self.message.to_mut().insert(segment.as_str(), place).map_err(|error| fault(&error))?;
         self.changed = true;
-        Ok(occurrence)
+        let segment = Path::of_segment(segment);
+        let path = segment.at(usize::from(countable(inserted, &segment)?));
+        if let Some(recorder) = self.recorder.as_mut() {
+            recorder.change(Change::new(&path, None, shown(&self.message, &path)));
+        }
+        Ok(path)
     }
 
     fn edit<T>(

@@ -41,8 +41,13 @@ pub fn admit(admission: &Admission, bytes: &[u8], peek: Result<&Peek, &Unreadabl
     let peek = match peek {
         Ok(peek) => peek,
         Err(unreadable) => {
-            let problem = AckProblem::new(unreadable.code, unreadable.text);
-            return Admitted::Rejected(Rejection { reason: "unreadable", retry: false, problem });
+            // What is no HL7 at all came to the wrong door and may find the right one; a broken header will not heal.
+            let broken = bytes.trim_ascii_start().starts_with(b"MSH");
+            return reject(
+                "unreadable",
+                !broken,
+                AckProblem::new(unreadable.code, unreadable.text),
+            );
         }
     };
     if peek.is_batch() {
@@ -117,7 +122,9 @@ mod tests {
             (b"MSH||||||||ADT^A01|1\r", "delimiters AE 102"),
             (b"BHS|^~\\&|\rMSH|^~\\&|||||||ADT^A01|1\r", "batch AR 207"),
             (b"MSH|^~\\&|||||||ACK|1\rMSA|AA|7\r", "acknowledgement"),
-            (b"GET / HTTP/1.1\r\n\r\n", "unreadable AE 100"),
+            (b"GET / HTTP/1.1\r\n\r\n", "unreadable AR 100"),
+            (b"MSH", "unreadable AE 100"),
+            (b"", "unreadable AR 100"),
             (b"MSH|^~\\&|||||||ADT^A01|1\rPID|\xFF\r", "message"),
         ] {
             assert_eq!(decided(&open, bytes), expected, "{}", String::from_utf8_lossy(bytes));

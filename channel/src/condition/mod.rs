@@ -6,5 +6,6 @@ mod eval;
 mod lexer;
 mod ordering;
 mod parse;
+mod values;
 
 pub(crate) use compile::Condition;

@@ -1,5 +1,5 @@
-use super::ast::{Expression, Literal, Operand, Question, Test, Value, Written};
-use super::lexer::{Lexeme, Operator, Token, lex};
+use super::ast::{Expression, Question, Test, Written};
+use super::lexer::{Lexeme, Token, lex};
 use crate::problem::{self, Problem};
 use std::ops::Range;
 
@@ -7,10 +7,8 @@ use std::ops::Range;
 pub(crate) const CONDITION_BYTES_MAX: usize = 8 * 1024;
 /// The most parentheses and `not` inside each other.
 const DEPTH_MAX: usize = 32;
-/// The most values in one `in (...)`.
-const LIST_MAX: usize = 1_000;
 
-const KEYWORDS: &[&str] = &[
+pub(super) const KEYWORDS: &[&str] = &[
     "and", "or", "not", "in", "table", "exists", "empty", "matches", "contains", "starts", "ends",
     "with", "null",
 ];
@@ -32,12 +30,12 @@ pub(super) fn parse(text: &str) -> Result<Expression, Vec<Problem>> {
     }
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     text: &'a str,
-    lexemes: &'a [Lexeme],
-    at: usize,
+    pub(super) lexemes: &'a [Lexeme],
+    pub(super) at: usize,
     depth: usize,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Parser<'_> {
@@ -272,168 +270,7 @@ impl Parser<'_> {
         self.problems.push(Problem { help, ..problem });
     }
 
-    fn operand(&mut self, operator: Operator) -> Option<Operand> {
-        let Some(next) = self.lexemes.get(self.at) else {
-            self.missing("a value");
-            return None;
-        };
-        let range = next.range.clone();
-        let shown = self.slice(&range).to_owned();
-        let exact = matches!(operator, Operator::Equal | Operator::NotEqual);
-        self.at += 1;
-        let value = match &next.token {
-            Token::Text(text) => Value::Text(text.clone()),
-            Token::Number if exact => {
-                let help = format!(
-                    "`=` compares text exactly, so `5` and `5.0` differ: write `\"{shown}\"`"
-                );
-                self.problems.push(
-                    Problem::new("C0305", range.clone(), "a text goes in quotes", "not in quotes")
-                        .help(help),
-                );
-                Value::Text(shown)
-            }
-            Token::Number => Value::Number(shown),
-            Token::Word if shown == "null" && !exact => {
-                self.problem(
-                    "C0305",
-                    range,
-                    "the HL7 null is neither more nor less than a value",
-                    "compare with `=` or `!=`",
-                );
-                return None;
-            }
-            Token::Word if shown == "null" => Value::Null,
-            Token::Path => match problem::path(&shown, range.start) {
-                Ok(path) => Value::Path(path),
-                Err(problem) => {
-                    self.problems.push(problem);
-                    Value::Null
-                }
-            },
-            Token::Word | Token::Operator(_) | Token::Open | Token::Close | Token::Comma => {
-                self.not_a_value(range, &shown, &next.token);
-                return None;
-            }
-        };
-        Some(Operand { value, range })
-    }
-
-    fn not_a_value(&mut self, range: Range<usize>, shown: &str, token: &Token) {
-        if self.reported(&range) {
-            return;
-        }
-        let word = matches!(token, Token::Word);
-        if word && !KEYWORDS.contains(&shown) {
-            let help = if shown.eq_ignore_ascii_case("null") {
-                "the HL7 null is written `null`".to_owned()
-            } else {
-                format!("write `\"{shown}\"`")
-            };
-            self.problems.push(
-                Problem::new("C0305", range, "a text goes in quotes", "not in quotes").help(help),
-            );
-        } else {
-            self.problem(
-                "C0301",
-                range,
-                format!("`{shown}` is not a value"),
-                "a text in quotes goes here",
-            );
-        }
-    }
-
-    fn list(&mut self) -> Option<Question> {
-        if self.take_word("table") {
-            return self.literal("the name of a code table").map(Question::InTable);
-        }
-        let open = self.lexemes.get(self.at).map(|next| next.range.clone());
-        if !self.take(&Token::Open) {
-            match open {
-                None => self.missing("`(\"A\", \"B\")` or `table \"name\"`"),
-                Some(range) => {
-                    let shown = self.slice(&range).to_owned();
-                    let label = "`(\"A\", \"B\")` or `table \"name\"` goes here";
-                    self.problem("C0301", range, format!("`{shown}` is not a list"), label);
-                }
-            }
-            return None;
-        }
-        let mut values = Vec::new();
-        loop {
-            let operand = self.operand(Operator::Equal)?;
-            if let Value::Path(_) = operand.value {
-                let help = "compare with `=`, joined by `or`";
-                self.problems.push(
-                    Problem::new(
-                        "C0301",
-                        operand.range.clone(),
-                        "a list holds texts",
-                        "this is a path",
-                    )
-                    .help(help),
-                );
-            }
-            values.push(operand);
-            if values.len() > LIST_MAX {
-                let help = "put the values into a code table: `in table \"name\"`";
-                let title = format!("a list has at most {LIST_MAX} values");
-                self.problems.push(
-                    Problem::new("C0306", open.unwrap_or(0..0), title, "too long").help(help),
-                );
-                return None;
-            }
-            if self.take(&Token::Close) {
-                return Some(Question::In(values));
-            }
-            if !self.take(&Token::Comma) {
-                match self.lexemes.get(self.at) {
-                    None => self.problem(
-                        "C0301",
-                        open.unwrap_or(0..0),
-                        "this `(` is not closed",
-                        "a `)` is missing",
-                    ),
-                    Some(next) => {
-                        let range = next.range.clone();
-                        let shown = self.slice(&range).to_owned();
-                        self.problem(
-                            "C0301",
-                            range,
-                            format!("`{shown}` is not expected here"),
-                            "a `,` goes between two values",
-                        );
-                    }
-                }
-                return None;
-            }
-        }
-    }
-
-    fn literal(&mut self, what: &str) -> Option<Literal> {
-        match self.lexemes.get(self.at) {
-            None => {
-                self.missing(what);
-                None
-            }
-            Some(Lexeme { token: Token::Text(text), range }) => {
-                self.at += 1;
-                Some(Literal { text: text.clone(), range: range.clone() })
-            }
-            Some(next) => {
-                let range = next.range.clone();
-                let shown = self.slice(&range).to_owned();
-                let title = format!("{what} in quotes goes here");
-                self.problems.push(
-                    Problem::new("C0305", range, title, "not in quotes")
-                        .help(format!("write `\"{shown}\"`")),
-                );
-                None
-            }
-        }
-    }
-
-    fn missing(&mut self, what: &str) {
+    pub(super) fn missing(&mut self, what: &str) {
         let end = self.lexemes.last().map_or(0, |last| last.range.end);
         self.problem(
             "C0301",
@@ -443,7 +280,7 @@ impl Parser<'_> {
         );
     }
 
-    fn problem(
+    pub(super) fn problem(
         &mut self,
         code: &'static str,
         range: Range<usize>,
@@ -453,17 +290,17 @@ impl Parser<'_> {
         self.problems.push(Problem::new(code, range, title, label));
     }
 
-    fn reported(&self, range: &Range<usize>) -> bool {
+    pub(super) fn reported(&self, range: &Range<usize>) -> bool {
         self.problems.iter().any(|problem| problem.range == *range)
     }
 
-    fn take(&mut self, token: &Token) -> bool {
+    pub(super) fn take(&mut self, token: &Token) -> bool {
         let found = self.lexemes.get(self.at).is_some_and(|next| next.token == *token);
         self.at += usize::from(found);
         found
     }
 
-    fn take_word(&mut self, word: &str) -> bool {
+    pub(super) fn take_word(&mut self, word: &str) -> bool {
         let found = self
             .lexemes
             .get(self.at)
@@ -472,7 +309,7 @@ impl Parser<'_> {
         found
     }
 
-    fn slice(&self, range: &Range<usize>) -> &str {
+    pub(super) fn slice(&self, range: &Range<usize>) -> &str {
         self.text.get(range.clone()).unwrap_or("")
     }
 }

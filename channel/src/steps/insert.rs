@@ -114,17 +114,17 @@ impl Action for Insert {
         for field in &self.fields {
             values.push(field.render(&work.scene())?.into_owned());
         }
-        let occurrence = match &self.spot {
-            Spot::End => work.insert(self.segment.as_str(), hl7::Place::End)?,
+        let inserted = match &self.spot {
+            Spot::End => work.insert(self.segment, hl7::Place::End)?,
             Spot::Before(place) => {
-                work.insert(self.segment.as_str(), hl7::Place::Before(&work.path(place)))?
+                let path = work.path(place);
+                work.insert(self.segment, hl7::Place::Before(&path))?
             }
             Spot::After(place) => {
-                work.insert(self.segment.as_str(), hl7::Place::After(&work.path(place)))?
+                let path = work.path(place);
+                work.insert(self.segment, hl7::Place::After(&path))?
             }
         };
-        let occurrence = crate::place::countable(occurrence, &Path::of_segment(self.segment))?;
-        let inserted = Path::of_segment(self.segment).at(usize::from(occurrence));
         for (field, value) in (1..).zip(&values) {
             work.set(&Path { field: Some(field), ..inserted.clone() }, value)?;
         }

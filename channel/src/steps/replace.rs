@@ -62,6 +62,8 @@ fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn
             error.label("one of them says what is replaced");
             return None;
         }
+        // A misspelt key was reported already.
+        (None, None) if !section.is_sound() => return None,
         (None, None) => {
             let error = compiler.diags().error(
                 "C0320",

@@ -49,6 +49,8 @@ fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn
             error.label("a null has no text");
             return None;
         }
+        // A misspelt `to` was reported already.
+        (None, false) if !section.is_sound() => return None,
         (None, false) => {
             let error = compiler.diags().error("C0320", section.table().span, "`to` is missing");
             error

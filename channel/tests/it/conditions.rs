@@ -239,7 +239,7 @@ fn mistakes_have_codes() {
         ],
     );
     all_are("C0303", &["PID-8 = \"F", "PID-8 = 'F'"]);
-    all_are("C0304", &["PID = \"1\"", "PID empty", "PID-8 = PID"]);
+    all_are("C0304", &["PID = \"1\"", "PID empty", "PID-8 = OBX[2]"]);
     all_are(
         "C0305",
         &[

@@ -48,9 +48,8 @@ fn every_code_that_is_used_is_explained() {
         let quoted = text
             .split('"')
             .filter(|part| part.len() == 5 && part[1..].bytes().all(|byte| byte.is_ascii_digit()));
-        missing.extend(
-            quoted.filter(|code| config::codes::explain(code).is_err()).map(str::to_owned),
-        );
+        missing
+            .extend(quoted.filter(|code| config::codes::explain(code).is_err()).map(str::to_owned));
     }
     assert!(missing.is_empty(), "{missing:?}");
 }

@@ -1,1 +1,50 @@
-//! store
+//! The transactional message store, on SQLite or PostgreSQL.
+//!
+//! A message and its deliveries are committed and synced in one transaction before anybody is told; a settle moves a delivery on and, with
+//! the last one, decides the message. What may hold patient data is sealed in the caller's thread before it reaches the one writer of its
+//! channel, which groups whatever has arrived into one transaction and one sync.
+//!
+//! The store knows bytes and states, never HL7. The engine writes by ownership of channels ([`Store::own`]); people read within a [`Scope`],
+//! and what they do is a transaction of its own with its audit record inside.
+
+mod audit;
+mod backend;
+mod channels;
+mod error;
+mod group;
+mod ids;
+mod intake;
+mod key;
+mod lease;
+mod migrate;
+mod open;
+mod own;
+mod postgres;
+mod read;
+mod receipt;
+mod scope;
+mod seal;
+mod settle;
+mod sql;
+mod sqlite;
+mod state;
+mod store;
+mod token;
+mod unreadable;
+mod writer;
+
+pub use audit::{Act, ActOutcome, Actor, ActorKind, AuditFault, AuditReport, Target};
+pub use error::{OpenError, StoreError};
+pub use ids::{ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId};
+pub use lease::Lease;
+pub use open::{Opened, Options};
+pub use read::{QueuedDelivery, Undecided};
+pub use receipt::{
+    Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit, Reason,
+    Receipt, Received,
+};
+pub use scope::Scope;
+pub use settle::{Attempt, Settle, SettleTicket, Settled};
+pub use state::{DeliveryState, Disposition, Origin, What};
+pub use store::Store;
+pub use token::LaneKey;

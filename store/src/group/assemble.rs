@@ -1,0 +1,281 @@
+//! From what callers handed in to one group, and back to what each of them is told.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::rows::{DecideRow, MessageRow, SettleRow, TryRow};
+use super::{Counts, Group};
+use crate::channels::Channels;
+use crate::error::StoreError;
+use crate::receipt::{Committed, OnCommit, Received};
+use crate::seal::FreshKey;
+use crate::state::{DeliveryState, Disposition, Origin, What};
+
+/// One thing that a caller wants written.
+pub(crate) struct Item {
+    pub channel: i64,
+    pub epoch: i64,
+    pub work: Work,
+    /// Keys that sealed something in it.
+    pub keys: Vec<FreshKey>,
+}
+
+/// The kinds of [`Item`].
+pub(crate) enum Work {
+    Receive {
+        message: Box<MessageRow>,
+        on_commit: OnCommit,
+        reply: oneshot::Sender<Result<Received, StoreError>>,
+    },
+    Decide {
+        row: Box<DecideRow>,
+        on_commit: OnCommit,
+        reply: oneshot::Sender<Result<i64, StoreError>>,
+    },
+    Try {
+        row: TryRow,
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    },
+    Settle {
+        row: Box<SettleRow>,
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    },
+}
+
+impl Item {
+    pub(crate) fn is_settle(&self) -> bool {
+        matches!(self.work, Work::Settle { .. })
+    }
+
+    /// Tells its caller that nothing of it was written.
+    pub(crate) fn refuse(self, error: StoreError) {
+        match self.work {
+            Work::Receive { reply, .. } => drop(reply.send(Err(error))),
+            Work::Decide { reply, .. } => drop(reply.send(Err(error))),
+            Work::Try { reply, .. } | Work::Settle { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// What a caller is told once the group is on disk, in the order of the items.
+pub(crate) enum Reply {
+    Receive {
+        channel: i64,
+        outcome: Outcome,
+        on_commit: OnCommit,
+        reply: oneshot::Sender<Result<Received, StoreError>>,
+    },
+    Decide {
+        id: Uuid,
+        seq: i64,
+        on_commit: OnCommit,
+        reply: oneshot::Sender<Result<i64, StoreError>>,
+    },
+    Plain {
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    },
+}
+
+/// How a receive in a group ends.
+#[derive(Clone)]
+pub(crate) enum Outcome {
+    New { seq: i64, same_id_other_body: bool },
+    Duplicate { of: Uuid, ack_code: String, disposition: Disposition },
+}
+
+/// A group with the callers who wait for it.
+#[derive(Default)]
+pub(crate) struct Assembled {
+    pub group: Group,
+    pub replies: Vec<Reply>,
+    pub fresh: Vec<FreshKey>,
+    settled: HashSet<Uuid>,
+}
+
+impl Assembled {
+    /// Whether an item has to wait for the next group, because this one already settles the same delivery.
+    pub(crate) fn must_wait(&self, item: &Item) -> bool {
+        match &item.work {
+            Work::Settle { row, .. } => self.settled.contains(&row.delivery),
+            _ => false,
+        }
+    }
+
+    /// Adds an item whose owner has been checked.
+    pub(crate) fn add(&mut self, item: Item) {
+        for fresh in item.keys {
+            if !fresh.key.is_committed()
+                && !self.fresh.iter().any(|known| Arc::ptr_eq(&known.key, &fresh.key))
+            {
+                self.fresh.push(fresh);
+            }
+        }
+        if !self.group.fences.iter().any(|(channel, _)| *channel == item.channel) {
+            self.group.fences.push((item.channel, item.epoch));
+        }
+        match item.work {
+            Work::Receive { message, on_commit, reply } => {
+                let outcome = Outcome::New { seq: 0, same_id_other_body: false };
+                self.replies.push(Reply::Receive {
+                    channel: message.channel,
+                    outcome,
+                    on_commit,
+                    reply,
+                });
+                self.group.messages.push(*message);
+            }
+            Work::Decide { row, on_commit, reply } => {
+                self.replies.push(Reply::Decide { id: row.message, seq: 0, on_commit, reply });
+                self.group.decides.push(*row);
+            }
+            Work::Try { row, reply } => {
+                self.replies.push(Reply::Plain { reply });
+                self.group.tries.push(row);
+            }
+            Work::Settle { row, reply } => {
+                self.replies.push(Reply::Plain { reply });
+                self.settled.insert(row.delivery);
+                self.group.settles.push(*row);
+            }
+        }
+    }
+
+    /// Allots `seq` in order, and sums what the group adds to the counters. Called before every writing.
+    pub(crate) fn number(&mut self, channels: &Channels, now_us: i64) {
+        let group = &mut self.group;
+        group.now_us = now_us;
+        group.keys = self.fresh.iter().map(|fresh| Arc::clone(&fresh.row)).collect();
+        channels.number(&mut group.messages);
+        let mut seqs = group.messages.iter();
+        for reply in &mut self.replies {
+            if let Reply::Receive { outcome: Outcome::New { seq, .. }, .. } = reply
+                && let Some(message) = seqs.next()
+            {
+                *seq = message.seq;
+            }
+        }
+        self.group.counts = self.counts();
+    }
+
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        let group = &self.group;
+        for message in &group.messages {
+            let origin = Origin::from_code(message.origin).unwrap_or(Origin::Peer);
+            counts.channel(message.channel, What::received(origin), 1);
+            count_outcome(
+                &mut counts,
+                message.channel,
+                message.outcome.disposition,
+                message.outcome.reason_code.as_deref(),
+            );
+        }
+        for decide in &group.decides {
+            count_outcome(
+                &mut counts,
+                decide.channel,
+                decide.outcome.disposition,
+                decide.outcome.reason_code.as_deref(),
+            );
+        }
+        for (of, delivery) in group.deliveries() {
+            counts.destination(of.channel, delivery.destination, What::DeliveriesMade, 1);
+            if delivery.state == DeliveryState::Dead.code() {
+                counts.destination(of.channel, delivery.destination, What::DeliveriesDead, 1);
+            }
+        }
+        for reply in &self.replies {
+            match reply {
+                Reply::Receive { channel, outcome: Outcome::Duplicate { .. }, .. } => {
+                    counts.channel(*channel, What::Duplicates, 1);
+                }
+                Reply::Receive {
+                    channel,
+                    outcome: Outcome::New { same_id_other_body: true, .. },
+                    ..
+                } => {
+                    counts.channel(*channel, What::SameIdOtherBody, 1);
+                }
+                Reply::Receive { .. } | Reply::Decide { .. } | Reply::Plain { .. } => {}
+            }
+        }
+        counts
+    }
+
+    /// Tells everybody that the group is on disk: callbacks first, in the order of `seq`.
+    pub(crate) fn succeed(self) {
+        for fresh in &self.fresh {
+            fresh.key.set_committed();
+        }
+        let mut told = Vec::with_capacity(self.replies.len());
+        for reply in self.replies {
+            told.push(match reply {
+                Reply::Receive {
+                    outcome: Outcome::New { seq, same_id_other_body },
+                    on_commit,
+                    reply,
+                    ..
+                } => {
+                    on_commit(Committed { seq });
+                    Told::Receive(reply, Received::New { seq, same_id_other_body })
+                }
+                Reply::Receive {
+                    outcome: Outcome::Duplicate { of, ack_code, disposition },
+                    reply,
+                    ..
+                } => {
+                    let of = crate::ids::MessageId::from_uuid(of);
+                    Told::Receive(reply, Received::Duplicate { of, ack_code, disposition })
+                }
+                Reply::Decide { seq, on_commit, reply, .. } => {
+                    on_commit(Committed { seq });
+                    Told::Decide(reply, seq)
+                }
+                Reply::Plain { reply } => Told::Plain(reply),
+            });
+        }
+        for told in told {
+            // A caller who has gone away does not want to know.
+            match told {
+                Told::Receive(reply, received) => drop(reply.send(Ok(received))),
+                Told::Decide(reply, seq) => drop(reply.send(Ok(seq))),
+                Told::Plain(reply) => drop(reply.send(Ok(()))),
+            }
+        }
+    }
+
+    /// Tells everybody that it is not.
+    pub(crate) fn fail(self, error: &StoreError) {
+        for reply in self.replies {
+            match reply {
+                Reply::Receive { reply, .. } => drop(reply.send(Err(error.clone()))),
+                Reply::Decide { reply, .. } => drop(reply.send(Err(error.clone()))),
+                Reply::Plain { reply } => drop(reply.send(Err(error.clone()))),
+            }
+        }
+    }
+}
+
+enum Told {
+    Receive(oneshot::Sender<Result<Received, StoreError>>, Received),
+    Decide(oneshot::Sender<Result<i64, StoreError>>, i64),
+    Plain(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// Codes of messages that are set aside, counted apart.
+const QUARANTINE: [&str; 2] = ["crash", "unreadable"];
+
+fn count_outcome(counts: &mut Counts, channel: i64, disposition: i64, reason: Option<&str>) {
+    let disposition = Disposition::from_code(disposition).unwrap_or(Disposition::Received);
+    if let Some(what) = What::disposition(disposition) {
+        counts.channel(channel, what, 1);
+    }
+    if disposition == Disposition::Failed
+        && reason.is_some_and(|reason| QUARANTINE.contains(&reason))
+    {
+        counts.channel(channel, What::Quarantined, 1);
+    }
+}

@@ -1,0 +1,115 @@
+//! The names of rows.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+/// A text that is no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id has 32 hexadecimal digits, with or without `-`")]
+pub struct IdError;
+
+macro_rules! row_id {
+    ($name:ident, $what:literal) => {
+        #[doc = $what]
+        ///
+        /// UUIDv7, made in the process before anything is sealed, so that it can be part of what the seal covers, and so that rows
+        /// written after each other lie beside each other.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new one, later in order than every one made before in this process.
+            #[allow(clippy::new_without_default)]
+            pub fn new() -> $name {
+                $name(Uuid::now_v7())
+            }
+
+            /// The id with these bytes.
+            pub fn from_bytes(bytes: [u8; 16]) -> $name {
+                $name(Uuid::from_bytes(bytes))
+            }
+
+            /// Its sixteen bytes.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            pub(crate) fn uuid(self) -> Uuid {
+                self.0
+            }
+
+            pub(crate) fn from_uuid(uuid: Uuid) -> $name {
+                $name(uuid)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<$name, IdError> {
+                Uuid::try_parse(text).map($name).map_err(|_| IdError)
+            }
+        }
+    };
+}
+
+row_id!(MessageId, "A message: what was received once.");
+row_id!(DeliveryId, "A delivery: one message part for one destination.");
+
+macro_rules! number_id {
+    ($name:ident, $what:literal) => {
+        #[doc = $what]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(i64);
+
+        impl $name {
+            /// The row's number in the store.
+            pub fn number(self) -> i64 {
+                self.0
+            }
+
+            pub(crate) fn from_number(number: i64) -> $name {
+                $name(number)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number_id!(ChannelId, "A channel's row.");
+number_id!(DestinationId, "A destination's row, over all channels.");
+number_id!(RevisionId, "A stored revision of a channel.");
+
+impl RevisionId {
+    /// The revision with this number, as a person named it.
+    pub fn new(number: i64) -> RevisionId {
+        RevisionId(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_back_what_they_show_and_keep_their_order() {
+        let (first, second) = (MessageId::new(), MessageId::new());
+        assert!(first < second);
+        assert_eq!(first.to_string().parse(), Ok(first));
+        assert_eq!(first.to_string().replace('-', "").parse(), Ok(first));
+        assert_eq!("12".parse::<MessageId>(), Err(IdError));
+    }
+}

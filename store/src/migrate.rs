@@ -1,0 +1,73 @@
+//! The schema: plain SQL, forward only, the same numbers for both databases.
+
+use crate::backend::Backend;
+use crate::error::{OpenError, StoreError};
+use crate::sql::{statements, values};
+
+/// One step of the schema.
+pub(crate) struct Migration {
+    pub version: i64,
+    pub sqlite: &'static str,
+    pub postgres: &'static str,
+}
+
+macro_rules! migration {
+    ($version:literal, $file:literal) => {
+        Migration {
+            version: $version,
+            sqlite: include_str!(concat!("../../migrations/sqlite/", $file)),
+            postgres: include_str!(concat!("../../migrations/postgres/", $file)),
+        }
+    };
+}
+
+/// All of them, in order.
+pub(crate) const MIGRATIONS: &[Migration] = &[migration!(1, "0001_store.sql")];
+
+/// The newest schema that this program knows.
+pub(crate) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+
+/// What was found in a database before anything was changed.
+pub(crate) struct Stored {
+    pub schema: i64,
+    pub kek_id: Option<Vec<u8>>,
+}
+
+statements! {
+    MARK = "insert into schema_version (version, applied_us) values ($1, $2)";
+}
+
+/// Refuses what a newer program made.
+pub(crate) fn check(stored: Option<&Stored>) -> Result<(), OpenError> {
+    match stored {
+        Some(stored) if stored.schema > KNOWN => {
+            Err(OpenError::Newer { found: stored.schema, known: KNOWN })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Brings the schema up to date inside the open transaction.
+pub(crate) async fn migrate(
+    backend: &mut dyn Backend,
+    stored: i64,
+    now_us: i64,
+) -> Result<(), StoreError> {
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version > stored) {
+        backend.script(migration).await?;
+        backend.run(MARK, values![migration.version, now_us]).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_without_gaps() {
+        for (n, migration) in (1..).zip(MIGRATIONS) {
+            assert_eq!(migration.version, n);
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! Opens a store: key first, then schema, then everything that works on it. Until all checks have passed nothing is written.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use config::{KeySource, StoreUrl};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::audit::{self, Act, Actor, ActorKind, Entry, Json, Recorder, Target};
+use crate::backend::Backend;
+use crate::channels::Channels;
+use crate::error::{OpenError, StoreError};
+use crate::key::{self, KekId, KeyState, StoreKey};
+use crate::migrate::{self, Stored};
+use crate::read::{Pool, Reader, key_row};
+use crate::seal::{KeyRing, Purpose, Wrapping};
+use crate::sql::{Session, row, statements, values};
+use crate::store::{Store, Time};
+use crate::token::{TokenKeys, Tokens};
+use crate::writer::Writer;
+
+statements! {
+    SET_FACT = "insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
+    FACT = "select value from meta where name = $1";
+    LONG_KEYS = "select id, purpose, channel, day, kek_id, wrapped, commitment from data_keys where channel = 0 order by purpose";
+}
+
+/// The kinds of key that a store has one of.
+const LONG_LIVED: [Purpose; 5] =
+    [Purpose::Lane, Purpose::Duplicate, Purpose::Digest, Purpose::Signature, Purpose::Index];
+
+/// What a store is opened with.
+pub struct Options<'a> {
+    /// Where it is.
+    pub url: &'a StoreUrl,
+    /// Where its key is.
+    pub key: &'a KeySource,
+    /// The data folder, which must belong to this user alone.
+    pub data_dir: &'a Path,
+    /// The name of this engine among others.
+    pub node: &'a str,
+    /// The version of this program.
+    pub version: &'a str,
+}
+
+/// An open store and what there is to say about it.
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// It was made just now.
+    pub created: bool,
+    /// Whoever had it open before closed it; otherwise what was being sent then is in doubt.
+    pub clean: bool,
+    /// Its key was made just now, here: without it nothing in the store can be read, so a copy belongs somewhere else.
+    pub key_made: Option<String>,
+    /// The key lies in the data folder: whoever copies the data copies its key.
+    pub key_beside_data: bool,
+}
+
+/// A database that has been looked at, not changed.
+enum Found {
+    Sqlite { place: crate::sqlite::Place, lock: crate::sqlite::StoreLock },
+    Postgres(crate::postgres::Place),
+}
+
+impl Store {
+    /// Opens the store, making it when there is none.
+    pub async fn open(options: Options<'_>, now_us: i64) -> Result<Opened, OpenError> {
+        prepare_folder(options.data_dir)?;
+        let (found, stored) = look(options.url).await?;
+        migrate::check(stored.as_ref())?;
+        let (store_key, key_made) = agree_on_key(options.key, stored.as_ref()).await?;
+        let wrapping = Wrapping::new(&store_key);
+        let (mut backends, pool) = connect(found).await?;
+        let Some(first) = backends.first_mut() else {
+            return Err(OpenError::Unreachable("no connection".to_owned()));
+        };
+        let started =
+            start(&mut **first, &options, (&wrapping, store_key.id()), stored.as_ref(), now_us)
+                .await?;
+        let ring = Arc::new(KeyRing::new(wrapping));
+        let reader = Reader::new(pool, Arc::clone(&ring));
+        let channels = Arc::new(Channels::default());
+        let (failed, failing) = watch::channel(false);
+        let mut desks = Vec::with_capacity(backends.len());
+        for backend in backends {
+            let (writer, desk) =
+                Writer::new(backend, Arc::clone(&channels), failed.clone(), now_us);
+            tokio::spawn(writer.run());
+            desks.push(desk);
+        }
+        let recorder = Recorder::new(started.log_id, options.node.to_owned());
+        let store = Store::new(crate::store::Parts {
+            desks,
+            channels,
+            reader,
+            ring,
+            tokens: started.tokens,
+            recorder,
+            failing,
+            node: options.node.to_owned(),
+            version: options.version.to_owned(),
+            time: Time::new(now_us),
+        });
+        Ok(Opened {
+            store,
+            created: stored.is_none(),
+            clean: started.clean,
+            key_made,
+            key_beside_data: options.key.lies_in(options.data_dir),
+        })
+    }
+}
+
+/// The data folder belongs to this user alone.
+fn prepare_folder(folder: &Path) -> Result<(), OpenError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| {
+        OpenError::Unreachable(format!("{}: {}", folder.display(), error.kind()))
+    })?;
+    key::check_folder(folder)
+}
+
+async fn look(url: &StoreUrl) -> Result<(Found, Option<Stored>), OpenError> {
+    match url {
+        StoreUrl::Sqlite(file) => {
+            let lock = crate::sqlite::StoreLock::take(file)?;
+            let place = crate::sqlite::Place { file: file.clone() };
+            let stored = crate::sqlite::stored(&place).await?;
+            Ok((Found::Sqlite { place, lock }, stored))
+        }
+        StoreUrl::Postgres { url, password } => {
+            let (place, stored) = crate::postgres::look(url, password.as_ref()).await?;
+            Ok((Found::Postgres(place), stored))
+        }
+    }
+}
+
+/// The key that the store was made with, or a new one for a new store.
+async fn agree_on_key(
+    source: &KeySource,
+    stored: Option<&Stored>,
+) -> Result<(StoreKey, Option<String>), OpenError> {
+    let expected = match stored {
+        Some(Stored { kek_id: Some(id), .. }) => {
+            let id = <[u8; 8]>::try_from(&id[..])
+                .map_err(|_| OpenError::Damaged("its key id is cut".to_owned()))?;
+            Some(KekId(id))
+        }
+        Some(Stored { kek_id: None, .. }) => {
+            return Err(OpenError::Damaged("its key id is missing".to_owned()));
+        }
+        None => None,
+    };
+    match (key::find(source).await?, expected) {
+        (KeyState::Found(key), Some(expected)) if key.id() != expected => {
+            Err(OpenError::KeyWrong { expected: expected.to_string(), found: key.id().to_string() })
+        }
+        (KeyState::Found(key), _) => Ok((key, None)),
+        (KeyState::Missing, Some(expected)) => Err(OpenError::KeyMissing {
+            source_name: source.to_string(),
+            expected: expected.to_string(),
+        }),
+        (KeyState::Missing, None) => Ok((key::make(source)?, Some(source.to_string()))),
+    }
+}
+
+async fn connect(found: Found) -> Result<(Vec<Box<dyn Backend>>, Pool), OpenError> {
+    match found {
+        Found::Sqlite { place, lock } => {
+            let writer = crate::sqlite::open_writer(&place, lock).await?;
+            let readers = crate::sqlite::open_readers(&place).await?;
+            Ok((vec![Box::new(writer)], Pool::Sqlite(readers)))
+        }
+        Found::Postgres(place) => {
+            let writers = crate::postgres::open_writers(&place).await?;
+            let readers = crate::postgres::open_readers(&place).await?;
+            let writers =
+                writers.into_iter().map(|writer| Box::new(writer) as Box<dyn Backend>).collect();
+            Ok((writers, Pool::Postgres(readers)))
+        }
+    }
+}
+
+struct Started {
+    log_id: Uuid,
+    tokens: Tokens,
+    clean: bool,
+}
+
+/// Migrates, makes what a new store begins with, and notes that it is open: one transaction.
+async fn start(
+    backend: &mut dyn Backend,
+    options: &Options<'_>,
+    (wrapping, kek): (&Wrapping, KekId),
+    stored: Option<&Stored>,
+    now_us: i64,
+) -> Result<Started, OpenError> {
+    backend.begin().await.map_err(unopened)?;
+    let done = async {
+        migrate::migrate(backend, stored.map_or(0, |stored| stored.schema), now_us).await?;
+        if stored.is_none() {
+            found_store(backend, options, wrapping, kek, now_us).await?;
+        }
+        let clean = fact(backend, "clean").await?.is_none_or(|value| value == b"1");
+        set_fact(backend, "clean", b"0").await?;
+        let log_id = fact(backend, "log_id").await?.and_then(|id| Uuid::from_slice(&id).ok());
+        let log_id =
+            log_id.ok_or_else(|| StoreError::Internal("the store has no log id".to_owned()))?;
+        Ok(Started { log_id, tokens: tokens(backend, wrapping).await?, clean })
+    };
+    match done.await {
+        Ok(started) => {
+            backend.commit().await.map_err(unopened)?;
+            Ok(started)
+        }
+        Err(error) => {
+            backend.rollback().await.map_err(unopened)?;
+            Err(unopened(error))
+        }
+    }
+}
+
+fn unopened(error: StoreError) -> OpenError {
+    match error {
+        StoreError::Internal(text) => OpenError::Damaged(text),
+        StoreError::Unreadable(_) => {
+            OpenError::Damaged("a key of the store does not unwrap".to_owned())
+        }
+        other => OpenError::Unreachable(other.to_string()),
+    }
+}
+
+/// What a new store begins with: its facts, its long-lived keys, and the first record of its audit log.
+async fn found_store(
+    backend: &mut dyn Backend,
+    options: &Options<'_>,
+    wrapping: &Wrapping,
+    kek: KekId,
+    now_us: i64,
+) -> Result<(), StoreError> {
+    let log_id = Uuid::new_v4();
+    set_fact(backend, "log_id", log_id.as_bytes()).await?;
+    set_fact(backend, "kek_id", &kek.0).await?;
+    set_fact(backend, "clean", b"1").await?;
+    for purpose in LONG_LIVED {
+        let (_, key) = wrapping.make_bytes(purpose).map_err(|_| StoreError::Unreadable("a key"))?;
+        crate::store::insert_key(backend, &key, now_us).await?;
+    }
+    audit::begin(backend, log_id).await?;
+    let act = Act {
+        actor: Actor { id: "engine".to_owned(), kind: ActorKind::System, name: None, auth: None },
+        action: "store.created",
+        purpose: None,
+        request: None,
+        now_us,
+    };
+    let target = Target { kind: "store", id: Some(log_id.to_string()), channel: None };
+    let after = Json::object([
+        ("kek", Json::text(kek.to_string())),
+        ("schema", Json::Int(migrate::KNOWN)),
+        ("version", Json::text(options.version)),
+    ]);
+    let recorder = Recorder::new(log_id, options.node.to_owned());
+    audit::append(backend, &recorder, &Entry::success(&act, target, Json::Null, after)).await
+}
+
+async fn tokens(session: &mut dyn Session, wrapping: &Wrapping) -> Result<Tokens, StoreError> {
+    let mut found = std::collections::HashMap::new();
+    for row in session.rows(LONG_KEYS, values![]).await? {
+        let key = key_row(&row)?;
+        let bytes = wrapping.unwrap_bytes(&key).map_err(|_| StoreError::Unreadable("a key"))?;
+        found.insert(key.purpose, bytes);
+    }
+    let key = |purpose: Purpose| {
+        found.get(&purpose).map(|bytes| &**bytes).ok_or(StoreError::Unreadable("a key"))
+    };
+    Tokens::new(&TokenKeys {
+        lane: key(Purpose::Lane)?,
+        duplicate: key(Purpose::Duplicate)?,
+        digest: key(Purpose::Digest)?,
+        signature: key(Purpose::Signature)?,
+        index: key(Purpose::Index)?,
+    })
+}
+
+pub(crate) async fn fact(
+    session: &mut dyn Session,
+    name: &'static str,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    match row(session, FACT, values![name]).await? {
+        Some(row) => row.blob(0).map(|value| Some(value.to_vec())),
+        None => Ok(None),
+    }
+}
+
+pub(crate) async fn set_fact(
+    session: &mut dyn Session,
+    name: &'static str,
+    value: &[u8],
+) -> Result<(), StoreError> {
+    session.run(SET_FACT, values![name, value]).await.map(drop)
+}

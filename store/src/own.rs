@@ -1,0 +1,111 @@
+//! Taking a channel: its row, its destinations, its epoch.
+
+use config::Name;
+
+use crate::backend::{Backend, Done};
+use crate::error::StoreError;
+use crate::ids::{ChannelId, DestinationId};
+use crate::lease::Lease;
+use crate::sql::{row, statements, values};
+use crate::state::DeliveryState;
+use crate::store::{Destinations, Store};
+
+statements! {
+    CHANNEL = "select id from channels where name = $1";
+    MAKE_CHANNEL = "insert into channels (name, created_us) values ($1, $2) on conflict (name) do nothing";
+    OWN = "insert into channel_owner (channel, node, epoch, since_us) values ($1, $2, 1, $3)
+        on conflict (channel) do update set node = excluded.node, epoch = channel_owner.epoch + 1, since_us = excluded.since_us";
+    EPOCH = "select o.epoch, (select coalesce(max(m.seq), 0) from messages m where m.channel = o.channel)
+        from channel_owner o where o.channel = $1";
+    KNOWN_DESTINATIONS = "select id, name, removed_us from destinations where channel = $1";
+    MAKE_DESTINATION = "insert into destinations (channel, name, created_us) values ($1, $2, $3)
+        on conflict (channel, name) do update set removed_us = null";
+    REMOVE_DESTINATION = "update destinations set removed_us = $2 where id = $1";
+    STRAND = "update deliveries set state = 12, reason_code = 'destination-removed', changed_us = $2
+        where destination = $1 and state < 12";
+}
+
+/// What owning a channel needs to know.
+struct Claim {
+    name: Name,
+    destinations: Vec<Name>,
+    node: String,
+    now_us: i64,
+}
+
+impl Store {
+    /// Takes a channel for this process; every lease taken before is fenced.
+    ///
+    /// Destinations that are not named any more keep their deliveries: those still open become `held`.
+    pub async fn own(&self, channel: &Name, destinations: &[Name]) -> Result<Lease, StoreError> {
+        let now_us = self.inner.time.latest_us();
+        let id = self.channel_row(channel, now_us).await?;
+        let claim = Claim {
+            name: channel.clone(),
+            destinations: destinations.to_vec(),
+            node: self.inner.node.clone(),
+            now_us,
+        };
+        let channels = std::sync::Arc::clone(&self.inner.channels);
+        self.desk(id)?
+            .run(move |session| {
+                Box::pin(async move {
+                    let (lease, next_seq) = claim_channel(session, id, claim).await?;
+                    let epoch = lease.epoch();
+                    Ok(Done::new(lease)
+                        .and_then(move || channels.own(id.number(), epoch, next_seq)))
+                })
+            })
+            .await
+    }
+
+    async fn channel_row(&self, channel: &Name, now_us: i64) -> Result<ChannelId, StoreError> {
+        let name = channel.to_string();
+        if let Some(row) = self.inner.reader.row(CHANNEL, values![name.clone()]).await? {
+            return Ok(ChannelId::from_number(row.int(0)?));
+        }
+        let desk = self.inner.desks.first().ok_or(StoreError::Closed)?;
+        desk.run(move |session| {
+            Box::pin(async move {
+                session.run(MAKE_CHANNEL, values![name.clone(), now_us]).await?;
+                let row = row(session, CHANNEL, values![name])
+                    .await?
+                    .ok_or(StoreError::NotFound("channel"))?;
+                Ok(Done::new(ChannelId::from_number(row.int(0)?)))
+            })
+        })
+        .await
+    }
+}
+
+async fn claim_channel(
+    session: &mut dyn Backend,
+    id: ChannelId,
+    claim: Claim,
+) -> Result<(Lease, i64), StoreError> {
+    let channel = id.number();
+    session.run(OWN, values![channel, claim.node, claim.now_us]).await?;
+    let state =
+        row(session, EPOCH, values![channel]).await?.ok_or(StoreError::NotFound("channel"))?;
+    let (epoch, last_seq) = (state.int(0)?, state.int(1)?);
+    for name in &claim.destinations {
+        session.run(MAKE_DESTINATION, values![channel, name.as_str(), claim.now_us]).await?;
+    }
+    let mut destinations = Destinations::new();
+    for known in session.rows(KNOWN_DESTINATIONS, values![channel]).await? {
+        let destination = known.int(0)?;
+        match claim.destinations.iter().find(|name| known.text(1) == Ok(name.as_str())) {
+            Some(name) => {
+                destinations.insert(name.clone(), DestinationId::from_number(destination));
+            }
+            None if known.int_or_none(2)?.is_none() => {
+                session.run(REMOVE_DESTINATION, values![destination, claim.now_us]).await?;
+                session.run(STRAND, values![destination, claim.now_us]).await?;
+            }
+            None => {}
+        }
+    }
+    Ok((Lease::new(claim.name, id, epoch, destinations), last_seq + 1))
+}
+
+const _: () = assert!(DeliveryState::Held.code() == 12, "STRAND writes it");

@@ -1,0 +1,284 @@
+//! The store as the engine uses it: by ownership of channels.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use config::Name;
+use tokio::sync::{oneshot, watch};
+
+use crate::audit::{self, AuditReport, Recorder};
+use crate::backend::Done;
+use crate::channels::Channels;
+use crate::error::StoreError;
+use crate::group::{Item, TryRow, Work};
+use crate::ids::{ChannelId, DestinationId, MessageId};
+use crate::intake::{Intake, Sealed};
+use crate::lease::Lease;
+use crate::read::{Queued, QueuedDelivery, Reader, Undecided, Waiting};
+use crate::receipt::{Decision, OnCommit, Receipt, Received};
+use crate::seal::{KeyRing, KeyRow};
+use crate::settle::{Settle, SettleTicket};
+use crate::sql::{Session, statements, values};
+use crate::token::{LaneKey, Tokens};
+use crate::writer::Desk;
+
+statements! {
+    INSERT_KEY = "insert into data_keys (id, purpose, channel, day, kek_id, wrapped, commitment, created_us)
+        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do nothing";
+}
+
+/// The message store. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Parts>,
+}
+
+/// What a store consists of.
+pub(crate) struct Parts {
+    pub desks: Vec<Desk>,
+    pub channels: Arc<Channels>,
+    pub reader: Reader,
+    pub ring: Arc<KeyRing>,
+    pub tokens: Tokens,
+    pub recorder: Recorder,
+    pub failing: watch::Receiver<bool>,
+    pub node: String,
+    pub version: String,
+    pub time: Time,
+}
+
+/// The latest time that anybody has told the store: it has no clock of its own, and some rows only need a time at all.
+pub(crate) struct Time(AtomicI64);
+
+impl Time {
+    pub(crate) fn new(now_us: i64) -> Time {
+        Time(AtomicI64::new(now_us))
+    }
+
+    pub(crate) fn told(&self, now_us: i64) {
+        self.0.fetch_max(now_us, Ordering::Relaxed);
+    }
+
+    pub(crate) fn latest_us(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Store {
+    pub(crate) fn new(parts: Parts) -> Store {
+        Store { inner: Arc::new(parts) }
+    }
+
+    /// The writer of a channel: always the same one, so that one order of writing is one order of rows.
+    pub(crate) fn desk(&self, channel: ChannelId) -> Result<&Desk, StoreError> {
+        let count = self.inner.desks.len().max(1);
+        let at = usize::try_from(channel.number()).unwrap_or(0) % count;
+        self.inner.desks.get(at).ok_or(StoreError::Closed)
+    }
+
+    pub(crate) fn intake(&self, lease: &Lease) -> Intake<'_> {
+        Intake { ring: &self.inner.ring, tokens: &self.inner.tokens, channel: lease.channel() }
+    }
+
+    pub(crate) fn put<T>(
+        &self,
+        lease: &Lease,
+        sealed: Sealed<T>,
+        work: impl FnOnce(T) -> Work,
+    ) -> Result<(), StoreError> {
+        let keys = if sealed.key.key.is_committed() { Vec::new() } else { vec![sealed.key] };
+        let item = Item {
+            channel: lease.channel().number(),
+            epoch: lease.epoch(),
+            work: work(sealed.row),
+            keys,
+        };
+        self.desk(lease.channel())?.put(item, sealed.bytes);
+        Ok(())
+    }
+
+    /// Stores a message: the future ends when it is on disk, or known to be there already.
+    ///
+    /// It is sealed and has its place in the order before this returns. `on_commit` is called by the writer in the order of `seq`, after
+    /// the sync and before any future of the group ends; not for duplicates.
+    pub fn receive(
+        &self,
+        lease: &Lease,
+        receipt: Receipt,
+        on_commit: OnCommit,
+    ) -> impl Future<Output = Result<Received, StoreError>> + Send + 'static {
+        let (reply, outcome) = oneshot::channel();
+        self.inner.time.told(receipt.received_us);
+        let put = self.intake(lease).receipt(receipt).and_then(|sealed| {
+            self.put(lease, sealed, |row| Work::Receive {
+                message: Box::new(row),
+                on_commit,
+                reply,
+            })
+        });
+        wait(put, outcome)
+    }
+
+    /// Notes that a program is about to start on an undecided message, so that one that ends the process is counted.
+    pub fn begin_try(
+        &self,
+        lease: &Lease,
+        message: MessageId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let (reply, outcome) = oneshot::channel();
+        let row = TryRow { message: message.uuid(), channel: lease.channel().number() };
+        let work = Work::Try { row, reply };
+        let item = Item {
+            channel: lease.channel().number(),
+            epoch: lease.epoch(),
+            work,
+            keys: Vec::new(),
+        };
+        let put = self.desk(lease.channel()).map(|desk| desk.put(item, 64));
+        wait(put, outcome)
+    }
+
+    /// Stores what the program made of an undecided message, and gives its `seq`.
+    pub fn decide(
+        &self,
+        lease: &Lease,
+        message: MessageId,
+        decision: Decision,
+        on_commit: OnCommit,
+    ) -> impl Future<Output = Result<i64, StoreError>> + Send + 'static {
+        let (reply, outcome) = oneshot::channel();
+        let put = self.intake(lease).decided(message, decision).and_then(|sealed| {
+            self.put(lease, sealed, |row| Work::Decide { row: Box::new(row), on_commit, reply })
+        });
+        wait(put, outcome)
+    }
+
+    /// Stores what a try came to. It has its place in the order before this returns.
+    pub fn settle(&self, lease: &Lease, settle: Settle) -> SettleTicket {
+        let (reply, outcome) = oneshot::channel();
+        self.inner.time.told(settle.attempt.started_us);
+        // When sealing or the queue fails, the sender inside is gone and the ticket says so.
+        let put = match self.intake(lease).settle(settle) {
+            Ok(sealed) => self.put(lease, sealed, |row| Work::Settle { row: Box::new(row), reply }),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = put {
+            tracing::error!(%error, "a settle could not be queued");
+        }
+        let hurry = self.desk(lease.channel()).map(Desk::hurry).unwrap_or_default();
+        SettleTicket { outcome, hurry }
+    }
+
+    /// The token of an order key at a destination.
+    pub fn lane_key(&self, lease: &Lease, destination: DestinationId, key: &[u8]) -> LaneKey {
+        self.inner.tokens.lane(lease.channel(), destination, key)
+    }
+
+    /// The open deliveries of a destination after a place, in receipt order. One whose body does not open is settled dead on the way.
+    pub async fn queued(
+        &self,
+        lease: &Lease,
+        destination: DestinationId,
+        after: Option<(i64, u32)>,
+        limit: usize,
+    ) -> Result<Vec<QueuedDelivery>, StoreError> {
+        let mut whole = Vec::new();
+        for queued in self.inner.reader.queued(lease.channel(), destination, after, limit).await? {
+            match queued {
+                Queued::Whole(delivery) => whole.push(*delivery),
+                Queued::Unreadable { message, delivery } => {
+                    self.bury(lease, message, delivery).await?
+                }
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Messages whose program has not decided, in receipt order.
+    pub async fn undecided(
+        &self,
+        lease: &Lease,
+        limit: usize,
+    ) -> Result<Vec<Undecided>, StoreError> {
+        let mut whole = Vec::new();
+        for waiting in self.inner.reader.undecided(lease.channel(), limit).await? {
+            match waiting {
+                Waiting::Whole(undecided) => whole.push(*undecided),
+                Waiting::Unreadable(message) => self.set_aside(lease, message).await?,
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Ends when a sync has failed: nothing is acknowledged any more, and the process must end.
+    pub fn failed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut failing = self.inner.failing.clone();
+        async move {
+            if failing.wait_for(|failed| *failed).await.is_err() {
+                // Every writer has ended without a failure, so there will be none.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Walks the whole audit log.
+    pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
+        audit::verify(&self.inner.reader, self.inner.recorder.log_id).await
+    }
+
+    /// Writes what is queued, notes that the end was clean, and closes every connection.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let noted = match self.inner.desks.first() {
+            Some(desk) => {
+                // The other writers first: what is noted must be true of them too.
+                for other in self.inner.desks.iter().skip(1) {
+                    other.close().await;
+                }
+                desk.run(|session| {
+                    Box::pin(async move {
+                        crate::open::set_fact(session, "clean", b"1").await?;
+                        Ok(Done::new(()))
+                    })
+                })
+                .await
+            }
+            None => Ok(()),
+        };
+        self.inner.reader.close().await;
+        for desk in &self.inner.desks {
+            desk.close().await;
+        }
+        noted
+    }
+}
+
+async fn wait<T>(
+    put: Result<(), StoreError>,
+    outcome: oneshot::Receiver<Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    put?;
+    outcome.await.unwrap_or(Err(StoreError::Closed))
+}
+
+pub(crate) async fn insert_key(
+    session: &mut dyn Session,
+    key: &KeyRow,
+    now_us: i64,
+) -> Result<(), StoreError> {
+    let row = values![
+        &key.id[..],
+        key.purpose.code(),
+        key.channel,
+        key.day,
+        &key.kek_id.0[..],
+        key.wrapped.clone(),
+        key.commitment.clone(),
+        now_us,
+    ];
+    session.run(INSERT_KEY, row).await.map(drop)
+}
+
+/// Names with their rows, as a lease holds them.
+pub(crate) type Destinations = BTreeMap<Name, DestinationId>;

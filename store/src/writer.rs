@@ -1,0 +1,425 @@
+//! The one task that writes for a set of channels: groups what has arrived, and tells everybody when it is on disk.
+//!
+//! Receives never wait for company: a group is whatever arrived while the one before it was written. Settles that come alone may wait a
+//! moment for a receive to share its sync, because nobody is kept waiting by them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::backend::{Backend, Framing, Job};
+use crate::channels::Channels;
+use crate::error::StoreError;
+use crate::group::{Assembled, Item, Unwritten, Work};
+
+/// Receives and settles in one group, each.
+const GROUP_MAX: usize = 64;
+/// Bytes of bodies in one group, unless one message alone has more.
+const GROUP_BYTES_MAX: usize = 4 << 20;
+/// How long settles alone wait for a receive.
+const COMPANY_WAIT: Duration = Duration::from_millis(3);
+/// So many settles do not wait.
+const SETTLES_ENOUGH: usize = 16;
+/// Waiting items and bytes of one writer; beyond that callers are refused.
+const QUEUE_ITEMS_MAX: usize = 65_536;
+const QUEUE_BYTES_MAX: usize = 256 << 20;
+/// How often a group may meet rows that it did not expect.
+const ROUNDS_MAX: usize = 4;
+/// Pause before a broken connection is tried again: doubled up to the second.
+const RECOVER_PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
+
+enum Command {
+    Item(Item, usize),
+    Job(Job),
+    Close(oneshot::Sender<()>),
+}
+
+/// Wakes a writer that waits for company.
+#[derive(Default)]
+pub(crate) struct Hurry {
+    asked: AtomicBool,
+    notify: Notify,
+}
+
+impl Hurry {
+    pub(crate) fn now(&self) {
+        self.asked.store(true, Ordering::Release);
+        self.notify.notify_one();
+    }
+
+    fn take(&self) -> bool {
+        self.asked.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// The callers' end of a writer.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    queue: mpsc::UnboundedSender<Command>,
+    load: Arc<Load>,
+    hurry: Arc<Hurry>,
+    failed: watch::Receiver<bool>,
+}
+
+#[derive(Default)]
+struct Load {
+    items: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Desk {
+    /// Puts an item into the queue; the order of calls is the order on disk.
+    pub(crate) fn put(&self, item: Item, bytes: usize) {
+        let items = self.load.items.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let full = items >= QUEUE_ITEMS_MAX || (waiting > 0 && waiting + bytes > QUEUE_BYTES_MAX);
+        let refused = if full {
+            Some((item, StoreError::Busy))
+        } else {
+            match self.queue.send(Command::Item(item, bytes)) {
+                Ok(()) => None,
+                Err(mpsc::error::SendError(Command::Item(item, _))) => Some((item, self.gone())),
+                Err(_) => None,
+            }
+        };
+        if let Some((item, error)) = refused {
+            self.load.leave(bytes);
+            item.refuse(error);
+        }
+    }
+
+    fn gone(&self) -> StoreError {
+        if *self.failed.borrow() { StoreError::SyncFailed } else { StoreError::Closed }
+    }
+
+    /// Runs something in a transaction of its own, between groups.
+    pub(crate) async fn run<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut dyn Backend) -> crate::sql::Later<'a, crate::backend::Done>
+            + Send
+            + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { run: Box::new(job), reply };
+        self.queue.send(Command::Job(job)).map_err(|_| self.gone())?;
+        let value = answer.await.map_err(|_| self.gone())??;
+        value
+            .downcast::<T>()
+            .map(|value| *value)
+            .map_err(|_| StoreError::Internal("a job gave something else".to_owned()))
+    }
+
+    /// Ends the writer once everything before is written.
+    pub(crate) async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        if self.queue.send(Command::Close(reply)).is_ok() {
+            // The writer drops the sender when it ends for another reason: it has ended all the same.
+            let _ended = closed.await;
+        }
+    }
+
+    pub(crate) fn hurry(&self) -> Arc<Hurry> {
+        Arc::clone(&self.hurry)
+    }
+}
+
+impl Load {
+    fn leave(&self, bytes: usize) {
+        self.items.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The writing end.
+pub(crate) struct Writer {
+    backend: Box<dyn Backend>,
+    channels: Arc<Channels>,
+    queue: mpsc::UnboundedReceiver<Command>,
+    load: Arc<Load>,
+    hurry: Arc<Hurry>,
+    waiting: VecDeque<Command>,
+    failed: watch::Sender<bool>,
+    now_us: i64,
+}
+
+impl Writer {
+    /// A writer and its desk. `failed` is set when a sync has failed.
+    pub(crate) fn new(
+        backend: Box<dyn Backend>,
+        channels: Arc<Channels>,
+        failed: watch::Sender<bool>,
+        now_us: i64,
+    ) -> (Writer, Desk) {
+        let (sender, queue) = mpsc::unbounded_channel();
+        let (load, hurry) = (Arc::new(Load::default()), Arc::new(Hurry::default()));
+        let desk = Desk {
+            queue: sender,
+            load: Arc::clone(&load),
+            hurry: Arc::clone(&hurry),
+            failed: failed.subscribe(),
+        };
+        let writer = Writer {
+            backend,
+            channels,
+            queue,
+            load,
+            hurry,
+            waiting: VecDeque::new(),
+            failed,
+            now_us,
+        };
+        (writer, desk)
+    }
+
+    /// Writes until it is closed, every desk is gone, or a sync fails.
+    pub(crate) async fn run(mut self) {
+        let closed = loop {
+            if *self.failed.borrow() {
+                break None;
+            }
+            match self.next().await {
+                Some(Command::Item(item, bytes)) => {
+                    self.load.leave(bytes);
+                    let assembled = self.gather(item, bytes).await;
+                    self.write(assembled).await;
+                }
+                Some(Command::Job(job)) => self.act(job).await,
+                Some(Command::Close(reply)) => break Some(reply),
+                None => break None,
+            }
+            if self.waiting.is_empty() && self.queue.is_empty() {
+                self.rest().await;
+            }
+        };
+        let error = if *self.failed.borrow() { StoreError::SyncFailed } else { StoreError::Closed };
+        self.queue.close();
+        self.refuse_waiting(&error).await;
+        if let Err(error) = self.backend.close().await {
+            tracing::warn!(%error, "closing the store's connection failed");
+        }
+        if let Some(reply) = closed {
+            let _nobody_waits = reply.send(());
+        }
+    }
+
+    async fn next(&mut self) -> Option<Command> {
+        if let Some(command) = self.waiting.pop_front() {
+            return Some(command);
+        }
+        self.queue.recv().await
+    }
+
+    /// The first item and whatever else has arrived that fits into its group.
+    async fn gather(&mut self, first: Item, bytes: usize) -> Assembled {
+        let mut gathered =
+            Gathered { settles: usize::from(first.is_settle()), bytes, ..Gathered::default() };
+        gathered.others = 1 - gathered.settles;
+        let begun = Instant::now();
+        self.admit(first, &mut gathered.assembled);
+        loop {
+            while let Some(command) =
+                self.waiting.pop_front().or_else(|| self.queue.try_recv().ok())
+            {
+                if let Some(command) = self.join(command, &mut gathered) {
+                    self.waiting.push_front(command);
+                    return gathered.assembled;
+                }
+            }
+            let alone = gathered.others == 0 && gathered.settles < SETTLES_ENOUGH;
+            if !alone || self.hurry.take() {
+                return gathered.assembled;
+            }
+            let Some(left) =
+                COMPANY_WAIT.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
+            else {
+                return gathered.assembled;
+            };
+            tokio::select! {
+                command = self.queue.recv() => match command {
+                    Some(command) => self.waiting.push_front(command),
+                    None => return gathered.assembled,
+                },
+                () = self.hurry.notify.notified() => {}
+                () = tokio::time::sleep(left) => return gathered.assembled,
+            }
+        }
+    }
+
+    /// Adds a command to a group, or gives it back when it has to come after it.
+    fn join(&mut self, command: Command, gathered: &mut Gathered) -> Option<Command> {
+        let Command::Item(item, bytes) = command else { return Some(command) };
+        let settle = item.is_settle();
+        let count = if settle { gathered.settles } else { gathered.others };
+        let full = count >= GROUP_MAX || gathered.bytes + bytes > GROUP_BYTES_MAX;
+        if full || gathered.assembled.must_wait(&item) {
+            return Some(Command::Item(item, bytes));
+        }
+        self.load.leave(bytes);
+        gathered.bytes += bytes;
+        gathered.settles += usize::from(settle);
+        gathered.others += usize::from(!settle);
+        self.admit(item, &mut gathered.assembled);
+        None
+    }
+
+    fn admit(&mut self, item: Item, assembled: &mut Assembled) {
+        if !self.channels.is_owner(item.channel, item.epoch) {
+            return item.refuse(StoreError::Fenced);
+        }
+        // Time comes from outside, with what is written; it only has to move on.
+        self.now_us = self.now_us.max(match &item.work {
+            Work::Receive { message, .. } => message.received_us,
+            Work::Settle { row, .. } => row.started_us.saturating_add(row.duration_us),
+            Work::Decide { .. } | Work::Try { .. } => 0,
+        });
+        assembled.add(item);
+    }
+
+    async fn write(&mut self, mut assembled: Assembled) {
+        if assembled.replies.is_empty() {
+            return;
+        }
+        if let Err(error) = self.write_rounds(&mut assembled).await {
+            self.note(&error);
+            assembled.fail(&error);
+            self.recover(&error).await;
+            return;
+        }
+        self.channels.advance(&assembled.group.messages);
+        assembled.succeed();
+    }
+
+    async fn write_rounds(&mut self, assembled: &mut Assembled) -> Result<(), StoreError> {
+        if !assembled.group.decides.is_empty() {
+            assembled.look_up_decisions(&mut *self.backend).await?;
+        }
+        for _ in 0..ROUNDS_MAX {
+            assembled.number(&self.channels, self.now_us);
+            match self.backend.write(&assembled.group, Framing::Whole).await {
+                Ok(()) => return Ok(()),
+                Err(Unwritten::Unexpected) => assembled.resolve(&mut *self.backend).await?,
+                Err(Unwritten::Fenced) => return Err(StoreError::Fenced),
+                Err(Unwritten::Failed(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Internal("a group never met the rows it expected".to_owned()))
+    }
+
+    async fn act(&mut self, job: Job) {
+        match self.transact(job.run).await {
+            Ok(done) => {
+                (done.after)();
+                let _nobody_waits = job.reply.send(Ok(done.value));
+            }
+            Err(error) => {
+                self.note(&error);
+                let _nobody_waits = job.reply.send(Err(error.clone()));
+                self.recover(&error).await;
+            }
+        }
+    }
+
+    async fn transact(
+        &mut self,
+        run: Box<
+            dyn for<'a> FnOnce(&'a mut dyn Backend) -> crate::sql::Later<'a, crate::backend::Done>
+                + Send,
+        >,
+    ) -> Result<crate::backend::Done, StoreError> {
+        self.backend.begin().await?;
+        match run(&mut *self.backend).await {
+            Ok(done) => {
+                if let Err(error) = self.backend.commit().await {
+                    self.undo().await;
+                    return Err(error);
+                }
+                Ok(done)
+            }
+            Err(error) => {
+                self.undo().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn undo(&mut self) {
+        if let Err(error) = self.backend.rollback().await {
+            tracing::warn!(%error, "undoing a transaction failed");
+        }
+    }
+
+    /// Remembers a failure after which nothing may be written any more.
+    fn note(&mut self, error: &StoreError) {
+        if *error == StoreError::SyncFailed {
+            self.failed.send_replace(true);
+        }
+    }
+
+    /// Makes the connection usable again; callers are refused meanwhile, so that nobody waits for a database that is gone.
+    async fn recover(&mut self, error: &StoreError) {
+        if *error != StoreError::Unavailable {
+            return;
+        }
+        let [mut pause, longest] = RECOVER_PAUSES;
+        loop {
+            match self.backend.recover().await {
+                Ok(()) => return,
+                Err(StoreError::Unavailable) => {}
+                Err(other) => {
+                    tracing::warn!(error = %other, "the store's connection came back, but not whole");
+                }
+            }
+            self.refuse_waiting(&StoreError::Unavailable).await;
+            let until = Instant::now() + pause;
+            loop {
+                match tokio::time::timeout_at(until, self.queue.recv()).await {
+                    Ok(Some(Command::Close(reply))) => {
+                        self.waiting.push_front(Command::Close(reply));
+                        return;
+                    }
+                    Ok(Some(command)) => self.refuse(command, &StoreError::Unavailable),
+                    Ok(None) => return,
+                    Err(_elapsed) => break,
+                }
+            }
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    async fn rest(&mut self) {
+        if let Err(error) = self.backend.rest().await {
+            self.note(&error);
+            tracing::warn!(%error, "upkeep of the store failed");
+        }
+    }
+
+    async fn refuse_waiting(&mut self, error: &StoreError) {
+        while let Some(command) = self.waiting.pop_front().or_else(|| self.queue.try_recv().ok()) {
+            self.refuse(command, error);
+        }
+    }
+
+    fn refuse(&mut self, command: Command, error: &StoreError) {
+        match command {
+            Command::Item(item, bytes) => {
+                self.load.leave(bytes);
+                item.refuse(error.clone());
+            }
+            Command::Job(job) => drop(job.reply.send(Err(error.clone()))),
+            Command::Close(reply) => drop(reply.send(())),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Gathered {
+    assembled: Assembled,
+    settles: usize,
+    others: usize,
+    bytes: usize,
+}

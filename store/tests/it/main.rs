@@ -1,0 +1,24 @@
+//! The conformance suite of the store: every test runs on SQLite and on PostgreSQL.
+
+mod deliveries;
+mod home;
+mod receipts;
+
+/// Runs each behaviour on both databases.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::home::Home::sqlite()).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::home::Home::postgres().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;

@@ -243,16 +243,21 @@ async fn a_late_answer_is_never_taken_for_the_next_message() {
     let receiver = tokio::spawn(async move {
         let (mut first, _) = listener.accept().await.unwrap();
         read_frame(&mut first).await;
-        sleep(Duration::from_millis(600)).await;
-        // Too late, and for the same control id: only the connection tells them apart.
-        let _ = first.write_all(&ack("AA", "1")).await;
-        let (mut second, _) = listener.accept().await.unwrap();
-        read_frame(&mut second).await;
-        second.write_all(&ack("AE", "1")).await.unwrap();
-        sleep(Duration::from_secs(1)).await;
+        let late = async {
+            // While the next message waits for its answer, and for the same control id: only the connection tells them apart.
+            sleep(Duration::from_millis(550)).await;
+            let _ = first.write_all(&ack("AA", "1")).await;
+        };
+        let next = async {
+            let (mut second, _) = listener.accept().await.unwrap();
+            read_frame(&mut second).await;
+            sleep(Duration::from_millis(300)).await;
+            second.write_all(&ack("AE", "1")).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        };
+        tokio::join!(late, next)
     });
     assert_eq!(told(&deliver(&mut sender, &message("1")).await), Told::Later("timeout", true));
-    sleep(Duration::from_millis(400)).await;
     assert_eq!(told(&deliver(&mut sender, &message("1")).await), Told::Never("AE"));
     receiver.abort();
 }

@@ -224,6 +224,8 @@ mod tests {
         assert_eq!(delimiters.repetition(), "\u{2DC}".as_bytes());
         assert_eq!((delimiters.escape(), delimiters.truncation()), (&b"\\"[..], &b"#"[..]));
         assert_eq!(Delimiters::new(b"|", b"^\xFD\\&", Charset::Latin1).repetition(), b"\xFD");
+        let mislabelled = Delimiters::new(b"|", "^\u{2DC}\\&".as_bytes(), Charset::Latin1);
+        assert_eq!(mislabelled.repetition(), "\u{2DC}".as_bytes());
     }
 
     #[test]

@@ -106,6 +106,19 @@ fn a_lone_lead_byte_swallows_no_separator_that_is_written_after_it() {
 }
 
 #[test]
+fn a_separator_above_ascii_is_not_found_inside_a_character() {
+    // A6 alone is a separator here, and the second byte of U+00E6.
+    let mut message =
+        Message::parse(&b"MSH\xA6^~\\&\xA6A\rPID\xA61\xA62"[..], &ParseOptions::default());
+    message.set(&path("PID-1"), "C\u{E6}sar").unwrap();
+    let afresh = Message::parse(message.as_bytes(), &ParseOptions::default());
+    for message in [&message, &afresh] {
+        assert_eq!(message.text(&path("PID-1")).unwrap(), "C\u{E6}sar");
+        assert_eq!(message.text(&path("PID-2")).unwrap(), "2");
+    }
+}
+
+#[test]
 fn japanese_files_of_the_corpus_are_read() {
     let mut read = 0;
     for (name, bytes) in corpus::files() {

@@ -199,9 +199,14 @@ async fn a_closing_source_answers_what_is_in_hand_and_then_is_gone() {
     slow.write_all(b" and half\x1C\r\x0BMSH|next").await.unwrap();
     let (body, second) = handed.recv().await.unwrap().frame();
     assert_eq!(body, "MSH|half and half", "a frame that had begun may end");
+    busy.send(&message("too late")).await.unwrap();
     answer.send(reply("in hand")).unwrap();
     second.send(reply("too")).unwrap();
     assert_eq!(busy.answer().await.unwrap(), "in hand");
+    assert!(
+        matches!(busy.answer().await, Err(NoAnswer::Closed)),
+        "a reset could take the answer back"
+    );
     let mut got = Vec::new();
     timeout(SOON, slow.read_to_end(&mut got)).await.unwrap().unwrap();
     assert_eq!(got, b"\x0Btoo\x1C\r");

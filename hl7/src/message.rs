@@ -26,7 +26,7 @@ use index::Entry;
 /// How a message is cut into segments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ParseOptions {
-    /// In a message whose segments end with CR, a lone LF before `XXX` and a field separator ends one too.
+    /// In a message whose segments end with CR, a lone LF before a segment name and a field separator ends one too.
     pub lf_ends_segments: bool,
 }
 

@@ -111,6 +111,7 @@ fn a_separator_above_ascii_is_not_found_inside_a_character() {
     let mut message =
         Message::parse(&b"MSH\xA6^~\\&\xA6A\rPID\xA61\xA62"[..], &ParseOptions::default());
     message.set(&path("PID-1"), "C\u{E6}sar").unwrap();
+    assert_eq!(message.raw(&path("PID-1")), Some("C\u{E6}sar".as_bytes()));
     let afresh = Message::parse(message.as_bytes(), &ParseOptions::default());
     for message in [&message, &afresh] {
         assert_eq!(message.text(&path("PID-1")).unwrap(), "C\u{E6}sar");

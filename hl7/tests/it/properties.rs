@@ -119,6 +119,7 @@ fn encoding() -> impl Strategy<Value = &'static str> {
             "0123",
             "^~A&",
             ".-+_",
+            ".~\\&",
         ][..],
     )
 }

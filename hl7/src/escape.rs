@@ -255,6 +255,8 @@ mod tests {
         assert_eq!(read(kept), kept);
         assert_eq!(write(std::str::from_utf8(kept).unwrap()), kept);
         assert_eq!(write("\\F\\"), b"\\E\\F\\E\\");
+        let dotted = Delimiters::new(b"|", b".~\\&", Charset::Utf8);
+        assert_eq!(escape("\\.br\\", &dotted, Charset::Utf8).unwrap(), b"\\E\\\\S\\br\\E\\");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What a program costs per message: parse, five steps, three destinations.
 
+// A benchmark that cannot be set up has nothing to measure.
+#![allow(clippy::expect_used, clippy::panic)]
+
 use channel::{CHANNEL_FIELDS, Channel, DESTINATION_FIELDS, SOURCE_FIELDS, Tables, Unlimited};
 use config::{CodeTable, Diagnostics, Name, Scope, Section, parse_toml};
 use divan::{Bencher, black_box};
@@ -72,23 +75,23 @@ fn run(bencher: Bencher<'_, '_>, steps: &str, destinations: &str) {
     });
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 200)]
 fn parse_only(bencher: Bencher<'_, '_>) {
     let channel = compile("", "");
     bencher.with_inputs(|| ADT.to_vec()).bench_values(|bytes| channel.message(black_box(bytes)));
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 200)]
 fn pass_through(bencher: Bencher<'_, '_>) {
     run(bencher, "", "[[destination]]\nname = \"out\"\n");
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 200)]
 fn five_steps(bencher: Bencher<'_, '_>) {
     run(bencher, STEPS, "[[destination]]\nname = \"out\"\n");
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 200)]
 fn five_steps_and_three_destinations(bencher: Bencher<'_, '_>) {
     let destinations = r#"
 [[destination]]
@@ -107,7 +110,7 @@ name = "archive"
     run(bencher, STEPS, destinations);
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 200)]
 fn expressions(bencher: Bencher<'_, '_>) {
     let steps = r#"{ replace = 'PID-13', regex = '[^0-9+]', to = "" }, { drop = 'PID-5.1 matches "^ZZ.*TEST"' }"#;
     run(bencher, steps, "[[destination]]\nname = \"out\"\n");

@@ -44,6 +44,12 @@ pub const SOURCE_FIELDS: &[Field] = &[
         "AE",
     ),
     Field::default("ack_unwanted", "The answer for a message that was filtered or that no destination wants.", Kind::Choice(UNWANTED), "AA"),
+    Field::default(
+        "ack_not_stored",
+        "What a sender gets whose message cannot be stored, because the disk is full or the database is away.",
+        Kind::Choice(NOT_STORED),
+        "close",
+    ),
     Field::default("ack_mode", "Who decides about the kind of the answer.", Kind::Choice(MODE), "original"),
     Field::default("ack_version", "MSH-12 of the answer to a message without one.", Kind::Text, "2.5.1"),
     Field::default("ack_plain_type", "MSH-9 of the answer is `ACK` whatever the version.", Kind::Bool, "false"),
@@ -115,6 +121,17 @@ const OTHERWISE: &[Choice] = &[
 const UNWANTED: &[Choice] = &[
     Choice { name: "AA", doc: "Accepted: the sender has done its part." },
     Choice { name: "AR", doc: "Rejected: the sender should know that it sends what nobody wants." },
+];
+
+const NOT_STORED: &[Choice] = &[
+    Choice {
+        name: "close",
+        doc: "No answer and a closed connection: every sender takes that as \"send it again later\".",
+    },
+    Choice {
+        name: "AR",
+        doc: "Rejected, which most senders take in the same way, and some as final.",
+    },
 ];
 
 const MODE: &[Choice] = &[

@@ -120,3 +120,15 @@ fn warn_if_never_wanted(
     let title = format!("destination `{}` can never get a message", route.list.part);
     diags.warning("C0331", text.span, title).label(why);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Program>();
+        shared::<crate::Run>();
+    }
+}

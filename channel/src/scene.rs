@@ -54,6 +54,29 @@ pub(crate) fn text<'m>(message: &'m Message, path: &Path) -> Result<Cow<'m, str>
     })
 }
 
+/// The text of a value; none for the HL7 null, which is no text.
+pub(crate) fn value<'m>(message: &'m Message, path: &Path) -> Result<Option<Cow<'m, str>>, Fault> {
+    match message.raw(path) {
+        None => Ok(Some(Cow::Borrowed(""))),
+        Some(raw) if raw == NULL => Ok(None),
+        // Most values are codes and numbers, which need neither decoding nor unescaping.
+        Some(raw) if is_plain(raw) && message.charset() != Charset::Iso2022Jp => {
+            Ok(Some(String::from_utf8_lossy(raw)))
+        }
+        Some(_) => text(message, path).map(Some),
+    }
+}
+
+/// No byte of it can be a delimiter, an escape, or a quote of the HL7 null.
+pub(crate) fn is_plain(raw: &[u8]) -> bool {
+    raw.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b' ')
+}
+
+/// Is this the HL7 null?
+pub(crate) fn is_null(raw: &[u8]) -> bool {
+    raw == NULL
+}
+
 impl Sent<'_> {
     pub(crate) fn is_null(&self) -> bool {
         self.raw == Some(NULL)

@@ -113,10 +113,15 @@ impl<'w> Work<'w> {
         scene::text(&self.message, path)
     }
 
+    /// The value as text; none for the HL7 null, which is no text.
+    pub(crate) fn value(&self, path: &Path) -> Result<Option<Cow<'_, str>>, Fault> {
+        scene::value(&self.message, path)
+    }
+
     /// Writes one value, escaped. Nothing happens when it stands there already.
     pub(crate) fn set(&mut self, path: &Path, value: &str) -> Result<(), Fault> {
         let raw = self.message.raw(path).unwrap_or_default();
-        if raw == value.as_bytes() && is_plain(raw) {
+        if raw == value.as_bytes() && scene::is_plain(raw) {
             return Ok(());
         }
         self.edit(path, |message| message.set(path, value))
@@ -234,11 +239,6 @@ impl<'w> Work<'w> {
             recorder.settle();
         }
     }
-}
-
-/// No byte of it can be a delimiter, an escape, or a quote of the HL7 null.
-fn is_plain(raw: &[u8]) -> bool {
-    raw.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b' ')
 }
 
 /// What the model refuses, in the words and codes of a failed step. None of these texts holds a value of the message.

@@ -1,5 +1,5 @@
 use super::admission::Rejection;
-use super::settings::{AckMode, AckPolicy, AckSettings, Otherwise, Unwanted};
+use super::settings::{AckMode, AckPolicy, AckSettings, NotStored, Otherwise, Unwanted};
 use hl7::{AckCode, Location, Peek, Severity};
 
 /// What is known of a message at the moment its sender could be answered.
@@ -111,7 +111,12 @@ enum Class {
 pub fn ack_decision(settings: &AckSettings, wishes: Wishes<'_>, arrival: &Arrival<'_>) -> Decision {
     let (class, problems) = match arrival {
         Arrival::Acknowledgement => return Decision::Silent,
-        Arrival::NotStored => return Decision::Close,
+        Arrival::NotStored => match settings.not_stored {
+            NotStored::Close => return Decision::Close,
+            NotStored::Reject => {
+                (Class::Reject, vec![AckProblem::new(207, "the message could not be stored")])
+            }
+        },
         Arrival::Rejected(rejection) => {
             let class = if rejection.retry { Class::Reject } else { Class::Error };
             (class, vec![rejection.problem.clone()])
@@ -228,8 +233,8 @@ mod tests {
     use std::time::Duration;
 
     fn settings(policy: AckPolicy) -> AckSettings {
-        let (mode, unwanted) = (AckMode::Original, Unwanted::Accept);
-        AckSettings { policy, mode, unwanted, options: hl7::AckOptions::default() }
+        let (mode, unwanted, not_stored) = (AckMode::Original, Unwanted::Accept, NotStored::Close);
+        AckSettings { policy, mode, unwanted, not_stored, options: hl7::AckOptions::default() }
     }
 
     fn on_delivery(otherwise: Otherwise) -> AckPolicy {
@@ -292,6 +297,9 @@ mod tests {
         assert_eq!(decide(&reject, (b"", b""), &Arrival::Filtered), "AR 207");
         assert_eq!(decide(&reject, (b"", b""), &Arrival::Unrouted), "AR 207");
         assert_eq!(decide(&reject, (b"", b""), &Arrival::Routed), "AA");
+        let refused =
+            AckSettings { not_stored: NotStored::Reject, ..settings(AckPolicy::OnReceipt) };
+        assert_eq!(decide(&refused, (b"", b""), &Arrival::NotStored), "AR 207");
     }
 
     #[test]

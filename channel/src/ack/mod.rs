@@ -6,4 +6,4 @@ mod settings;
 
 pub use admission::{Admission, Admitted, Rejection, admit};
 pub use decision::{AckProblem, Acknowledgement, Arrival, Decision, Wishes, ack_decision};
-pub use settings::{AckMode, AckPolicy, AckSettings, Otherwise, Unwanted};
+pub use settings::{AckMode, AckPolicy, AckSettings, NotStored, Otherwise, Unwanted};

@@ -11,6 +11,8 @@ pub struct AckSettings {
     pub mode: AckMode,
     /// The answer for what was filtered or unrouted.
     pub unwanted: Unwanted,
+    /// What a sender gets whose message cannot be stored.
+    pub not_stored: NotStored,
     /// How the answer is written.
     pub options: AckOptions,
 }
@@ -60,6 +62,15 @@ pub enum Unwanted {
     Reject,
 }
 
+/// What a sender gets whose message cannot be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotStored {
+    /// No answer and a closed connection.
+    Close,
+    /// AR, or CR.
+    Reject,
+}
+
 impl AckSettings {
     /// Reads them; `destinations` are the names there are.
     pub fn read(
@@ -102,6 +113,11 @@ impl AckSettings {
                 Unwanted::Reject
             } else {
                 Unwanted::Accept
+            },
+            not_stored: if source.choice("ack_not_stored") == Some("AR") {
+                NotStored::Reject
+            } else {
+                NotStored::Close
             },
             options,
         }

@@ -88,12 +88,8 @@ impl Check {
     }
 }
 
-/// The text of a value; none for the HL7 null, which is no text.
 fn value<'r>(path: &Path, scene: &Scene<'r>) -> Result<Option<Cow<'r, str>>, Fault> {
-    if scene.message.is_null(path) {
-        return Ok(None);
-    }
-    scene.text(path).map(Some)
+    crate::scene::value(scene.message, path)
 }
 
 fn is_one_of(sides: &[Side], path: &Path, scene: &Scene<'_>) -> Result<bool, Fault> {

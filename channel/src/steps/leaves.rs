@@ -1,4 +1,5 @@
 use crate::failure::Fault;
+use crate::scene::is_null;
 use crate::work::{Stop, Work};
 use hl7::Path;
 
@@ -12,7 +13,7 @@ pub(super) fn change(
 ) -> Result<(), Stop> {
     let Some(raw) = work.message().raw(path) else { return Ok(()) };
     if !may_have_parts(work, raw) {
-        return if work.message().is_null(path) { Ok(()) } else { Ok(change(work, path)?) };
+        return if is_null(raw) { Ok(()) } else { Ok(change(work, path)?) };
     }
     for component in 1..=u16::MAX {
         if path.component.is_some_and(|only| only != component) {

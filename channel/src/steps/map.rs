@@ -88,10 +88,7 @@ impl Action for Map {
 
 impl Map {
     fn map(&self, work: &mut Work<'_>, path: &Path) -> Result<(), Fault> {
-        if work.message().is_null(path) {
-            return Ok(());
-        }
-        let text = work.text(path)?;
+        let Some(text) = work.value(path)? else { return Ok(()) };
         if let Some(to) = self.table.get(&text) {
             return work.set(path, to);
         }

@@ -197,7 +197,7 @@ async fn a_closing_source_answers_what_is_in_hand_and_then_is_gone() {
         "nothing to wait for"
     );
     slow.write_all(b" and half\x1C\r\x0BMSH|next").await.unwrap();
-    let (body, second) = handed.recv().await.unwrap().frame();
+    let (body, second) = timeout(SOON, handed.recv()).await.unwrap().unwrap().frame();
     assert_eq!(body, "MSH|half and half", "a frame that had begun may end");
     busy.send(&message("too late")).await.unwrap();
     answer.send(reply("in hand")).unwrap();

@@ -117,12 +117,12 @@ mod tests {
         one.take(one.missing(FREE + (1 << 20))).await;
         assert_eq!(one.missing(FREE + (1 << 20)), 0);
         assert_eq!(two.missing(FREE + 1), 1);
-        two.take(1).await;
+        timeout(Duration::from_secs(5), two.take(1)).await.unwrap();
         assert_eq!(two.missing(1 << 30), 0, "one may go on, so that something ends");
         assert!(timeout(Duration::from_millis(20), three.take(1)).await.is_err(), "and only one");
         two.release();
         one.release();
-        three.take(1).await;
+        timeout(Duration::from_secs(5), three.take(1)).await.unwrap();
         assert_eq!((three.missing(FREE + 1), three.missing(FREE + 1025)), (0, 1));
     }
 

@@ -7,6 +7,7 @@
 //! The store knows bytes and states, never HL7. The engine writes by ownership of channels ([`Store::own`]); people read within a [`Scope`],
 //! and what they do is a transaction of its own with its audit record inside.
 
+mod act;
 mod audit;
 mod backend;
 mod channels;
@@ -19,6 +20,7 @@ mod lease;
 mod migrate;
 mod open;
 mod own;
+mod people;
 mod postgres;
 mod read;
 mod receipt;
@@ -33,12 +35,18 @@ mod token;
 mod unreadable;
 mod writer;
 
+pub use act::{Discarded, Moved, NewRevision, RawReplay, Replayed, SentReplay};
 pub use audit::{Act, ActOutcome, Actor, ActorKind, AuditFault, AuditReport, Target};
 pub use error::{OpenError, StoreError};
 pub use ids::{ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId};
 pub use lease::Lease;
 pub use open::{Opened, Options};
-pub use read::{QueuedDelivery, Undecided};
+pub use read::{
+    AttemptDetail, BodyOf, ChannelStatus, Child, Counted, Cursor, CursorError, DeadGroup, DeadKey,
+    DeliveryDetail, DestinationStatus, Letter, MessageDetail, MessageFilter, MessageState,
+    MessageSummary, Messages, Page, QueuedDelivery, Revision, RevisionSummary, SealedText,
+    Undecided,
+};
 pub use receipt::{
     Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit, Reason,
     Receipt, Received,

@@ -59,7 +59,11 @@ impl Store {
             .await
     }
 
-    async fn channel_row(&self, channel: &Name, now_us: i64) -> Result<ChannelId, StoreError> {
+    pub(crate) async fn channel_row(
+        &self,
+        channel: &Name,
+        now_us: i64,
+    ) -> Result<ChannelId, StoreError> {
         let name = channel.to_string();
         if let Some(row) = self.inner.reader.row(CHANNEL, values![name.clone()]).await? {
             return Ok(ChannelId::from_number(row.int(0)?));

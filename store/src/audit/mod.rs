@@ -5,9 +5,9 @@ mod chain;
 mod record;
 mod verify;
 
-pub(crate) use canonical::Json;
+pub(crate) use canonical::{Json, write as canonical};
 pub(crate) use chain::{append, begin};
 pub use record::{Act, ActOutcome, Actor, ActorKind, Target};
-pub(crate) use record::{Entry, Recorder};
+pub(crate) use record::{Entry, Recorder, hex};
 pub(crate) use verify::verify;
 pub use verify::{AuditFault, AuditReport};

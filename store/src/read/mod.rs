@@ -1,8 +1,21 @@
 //! Reading, for the engine and for people.
 
+mod dead;
+mod detail;
+mod filter;
+mod messages;
 mod reader;
+mod revisions;
+mod status;
 mod work;
 
+pub use dead::{DeadGroup, DeadKey, Letter};
+pub use detail::{AttemptDetail, BodyOf, Child, DeliveryDetail, MessageDetail, SealedText};
+pub(crate) use filter::Known;
+pub use filter::{Cursor, CursorError, MessageFilter, MessageState, Page};
+pub use messages::{MessageSummary, Messages};
 pub(crate) use reader::{Pool, Reader, key_row};
+pub use revisions::{Revision, RevisionSummary};
+pub use status::{ChannelStatus, Counted, DestinationStatus};
 pub(crate) use work::{Queued, Waiting};
 pub use work::{QueuedDelivery, Undecided};

@@ -72,7 +72,20 @@ impl Home {
     }
 
     pub async fn open(&self) -> Store {
-        self.try_open().await.unwrap_or_else(|error| panic!("{error}")).store
+        self.opened().await.store
+    }
+
+    /// Opens, waiting for the last task of a store that was dropped to let go of its lock.
+    pub async fn opened(&self) -> Opened {
+        loop {
+            match self.try_open().await {
+                Ok(opened) => return opened,
+                Err(OpenError::Locked(_)) => {
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     /// Changes the database behind the store's back.

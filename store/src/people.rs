@@ -1,0 +1,90 @@
+//! The store as people see it: every read within a scope.
+
+use bytes::Bytes;
+use config::Name;
+use phi::Phi;
+
+use crate::error::StoreError;
+use crate::ids::{MessageId, RevisionId};
+use crate::read::{
+    BodyOf, ChannelStatus, DeadGroup, DeadKey, Letter, MessageDetail, MessageFilter, Messages,
+    Page, Revision, RevisionSummary,
+};
+use crate::scope::Scope;
+use crate::store::Store;
+
+impl Store {
+    /// The figures of every channel; counters from the hour of `since_us` on.
+    pub async fn status(
+        &self,
+        scope: &Scope,
+        since_us: i64,
+    ) -> Result<Vec<ChannelStatus>, StoreError> {
+        self.inner.reader.status(scope, since_us).await
+    }
+
+    /// Messages, newest first.
+    pub async fn messages(
+        &self,
+        scope: &Scope,
+        filter: &MessageFilter,
+        page: Page,
+    ) -> Result<Messages, StoreError> {
+        self.inner.reader.messages(scope, &self.inner.tokens, filter, page).await
+    }
+
+    /// Everything about one message but its bytes.
+    pub async fn message(
+        &self,
+        scope: &Scope,
+        id: MessageId,
+    ) -> Result<Option<MessageDetail>, StoreError> {
+        self.inner.reader.message(scope, id).await
+    }
+
+    /// Bytes. The caller records that somebody saw them.
+    pub async fn body(&self, scope: &Scope, of: BodyOf) -> Result<Phi<Bytes>, StoreError> {
+        self.inner.reader.body_of(scope, of).await
+    }
+
+    /// Dead letters by what they have in common, the most frequent first.
+    pub async fn dead_letters(&self, scope: &Scope) -> Result<Vec<DeadGroup>, StoreError> {
+        self.inner.reader.dead_letters(scope).await
+    }
+
+    /// The letters of one group, oldest first.
+    pub async fn letters(
+        &self,
+        scope: &Scope,
+        key: &DeadKey,
+        after: Option<Letter>,
+        limit: usize,
+    ) -> Result<Vec<Letter>, StoreError> {
+        self.inner.reader.letters(scope, key, after, limit).await
+    }
+
+    /// The revisions of a channel, newest first.
+    pub async fn revisions(
+        &self,
+        scope: &Scope,
+        channel: &Name,
+        before: Option<RevisionId>,
+        limit: usize,
+    ) -> Result<Vec<RevisionSummary>, StoreError> {
+        self.inner.reader.revisions(scope, channel, before, limit).await
+    }
+
+    /// One revision with its texts.
+    pub async fn revision(
+        &self,
+        scope: &Scope,
+        id: RevisionId,
+    ) -> Result<Option<Revision>, StoreError> {
+        self.inner.reader.revision(scope, id).await
+    }
+
+    /// The revision that a channel was last told to run, for the engine.
+    pub async fn applied(&self, channel: &Name) -> Result<Option<Revision>, StoreError> {
+        self.inner.reader.applied(channel).await
+    }
+}

@@ -16,7 +16,7 @@ pub const DESTINATION_FIELDS: &[Field] = &[
     )
     .examples(&["\"data/out/laboratory\"", "\"/srv/exchange/laboratory\""]),
     Field::default(
-        "name",
+        "file_name",
         "The name of each file. Values: `{received}`, `{id}` (of the message), `{delivery}`, `{part}`, and fields such as `{MSH-10}`. Other characters than \
          letters, digits, `.`, `_` and `-` become `_`. A file that exists with the same content counts as delivered; with other content it makes a dead letter.",
         Kind::Template,
@@ -41,7 +41,7 @@ impl Settings {
         let folder = section.path("folder")?.to_owned();
         let written = section.text("folder")?;
         let makes_folder = std::path::Path::new(written.as_str()).starts_with("data");
-        let name = section.text("name")?;
+        let name = section.text("file_name")?;
         match NameTemplate::parse(name.as_str()) {
             Ok(name) => Some(Settings { folder, makes_folder, name }),
             Err(error) => {

@@ -145,7 +145,7 @@ fn a_folder_is_resolved_and_only_the_data_folder_is_ours_to_make() {
     assert_eq!((ours.folder.to_str(), ours.makes_folder), (Some("/var/lib/hilum/out/lab"), true));
     assert_eq!(ours.name.to_string(), "{received}-{id}.hl7");
     let DestinationSettings::File(other) =
-        destination("type = 'file'\nfolder = '/srv/data'\nname = '{MSH-10}.hl7'").unwrap()
+        destination("type = 'file'\nfolder = '/srv/data'\nfile_name = '{MSH-10}.hl7'").unwrap()
     else {
         panic!("not a file")
     };
@@ -154,10 +154,11 @@ fn a_folder_is_resolved_and_only_the_data_folder_is_ours_to_make() {
 
 #[test]
 fn a_bad_file_name_is_underlined_where_it_is_bad() {
-    let error = destination("type = 'file'\nfolder = 'data/out'\nname = '{received}-{idd}.hl7'")
-        .unwrap_err();
+    let error =
+        destination("type = 'file'\nfolder = 'data/out'\nfile_name = '{received}-{idd}.hl7'")
+            .unwrap_err();
     assert!(
-        error.contains("C0311") && error.contains("destination.toml:3:21") && error.contains("^^^"),
+        error.contains("C0311") && error.contains("destination.toml:3:26") && error.contains("^^^"),
         "{error}"
     );
 }

@@ -1,1 +1,81 @@
-fn main() {}
+//! `hilum`, the one binary: arguments in, sentences and exit codes out.
+
+mod answer;
+mod api;
+mod args;
+mod exit;
+mod load;
+mod say;
+mod table;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Verb};
+use exit::{Code, Failure, Outcome};
+use verbs::control::Act;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; everything else is a usage error with its own code.
+            let usage = error.use_stderr();
+            let _ = error.print();
+            return if usage { ExitCode::from(Code::Usage as u8) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(cli.verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.sentence.is_empty() {
+                say::talk(&format!("error: {}", failure.sentence));
+            }
+            if let Some(hint) = &failure.hint {
+                say::talk(&format!("hint: {hint}"));
+            }
+            ExitCode::from(failure.code as u8)
+        }
+    }
+}
+
+fn run(verb: Verb) -> Outcome {
+    match verb {
+        Verb::Check(args) => verbs::check::run(&args),
+        Verb::Schema(args) => verbs::schema::run(&args),
+        Verb::Explain(args) => verbs::explain::run(&args),
+        Verb::View(args) => verbs::view::run(&args),
+        Verb::Serve(args) => wait(true, verbs::serve::run(args)),
+        Verb::Send(args) => wait(true, verbs::send::run(args)),
+        Verb::Listen(args) => wait(true, verbs::listen::run(args)),
+        Verb::Status(args) => wait(false, verbs::status::run(args)),
+        Verb::Messages(args) => wait(false, verbs::messages::run(args)),
+        Verb::Message(args) => wait(false, verbs::message::run(args)),
+        Verb::Dead(args) => wait(false, verbs::dead::list_groups(args)),
+        Verb::Replay(args) => wait(false, verbs::dead::replay(args)),
+        Verb::Discard(args) => wait(false, verbs::dead::discard(args)),
+        Verb::Hold(args) => wait(false, verbs::control::run(args, Act::Hold)),
+        Verb::Resume(args) => wait(false, verbs::control::run(args, Act::Resume)),
+        Verb::Retry(args) => wait(false, verbs::control::run(args, Act::Retry)),
+        Verb::Apply(args) => wait(false, verbs::apply::run(args)),
+    }
+}
+
+/// Runs an asynchronous verb; what serves many connections gets all cores.
+fn wait(busy: bool, verb: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = match busy {
+        true => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+        false => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+    };
+    match runtime {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(verb);
+            // What still runs belongs to no message: everything that matters has ended before.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(error) => Err(Failure::new(Code::Undecided, format!("cannot start: {error}"))),
+    }
+}

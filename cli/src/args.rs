@@ -1,0 +1,313 @@
+//! The command line: verbs, their arguments and the words of their help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// HL7 v2 integration engine with a transactional message store.
+#[derive(Parser)]
+#[command(name = "hilum", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 ok, 1 problems found, 2 cannot decide, 3 cannot reach, 64 usage, 78 refused configuration.")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Run the engine on a site
+    Serve(Serve),
+    /// Check a site and show all its problems
+    Check(Check),
+    /// Print the JSON schema of channel files, or of server.toml, for editors
+    Schema(Schema),
+    /// Explain an error code
+    Explain(Explain),
+    /// Send HL7 files over MLLP and print each acknowledgement
+    Send(Send),
+    /// Receive HL7 over MLLP and answer as asked
+    Listen(Listen),
+    /// Show a message as a tree of segments and fields
+    View(View),
+    /// Show channels, destinations and what became of their messages
+    Status(Query),
+    /// List messages, newest first
+    Messages(Messages),
+    /// Show one message: its trace from bytes to disposition
+    Message(Message),
+    /// List dead letters by destination and error
+    Dead(Dead),
+    /// Send messages or dead letters again
+    Replay(Replay),
+    /// End deliveries without sending them
+    Discard(Discard),
+    /// Stop sending to a destination; its messages queue
+    Hold(Control),
+    /// Send to a held destination again
+    Resume(Control),
+    /// Try everything that waits at a destination now
+    Retry(Control),
+    /// Put the site's files into force
+    Apply(Apply),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Args)]
+pub struct Serve {
+    /// The site's folder
+    pub site: PathBuf,
+    /// The folder of the store, its key and the socket (default: SITE/data)
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Apply files as they change, without asking (for authoring, never for production)
+    #[arg(long)]
+    pub dev: bool,
+    /// Run as root in production
+    #[arg(long)]
+    pub allow_root: bool,
+}
+
+#[derive(Args)]
+pub struct Check {
+    /// The site's folder
+    pub site: PathBuf,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+pub struct Schema {
+    #[arg(value_enum, default_value_t = SchemaOf::Channel)]
+    pub of: SchemaOf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// A channel file
+    Channel,
+    /// server.toml
+    Server,
+}
+
+#[derive(Args)]
+pub struct Explain {
+    /// A code such as C0207
+    pub code: String,
+}
+
+#[derive(Args)]
+pub struct Send {
+    /// Where to send, such as 127.0.0.1:2575
+    pub address: String,
+    /// Files and folders of messages; `-` reads standard input
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Connections at once
+    #[arg(long, default_value_t = 1)]
+    pub connections: usize,
+    /// Messages in all; the files are repeated with a control id of their own each (default: every file once, as it is)
+    #[arg(long)]
+    pub count: Option<u64>,
+    /// Messages a second over all connections (default: as fast as they are answered)
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// Seconds to wait for an acknowledgement
+    #[arg(long, default_value_t = 30)]
+    pub timeout: u64,
+    /// Print figures only
+    #[arg(long)]
+    pub quiet: bool,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+pub struct Listen {
+    /// Where to listen, such as 127.0.0.1:2576
+    pub address: SocketAddr,
+    /// The code of the acknowledgements
+    #[arg(long, default_value = "AA")]
+    pub ack: String,
+    /// Milliseconds to wait before answering
+    #[arg(long, default_value_t = 0)]
+    pub delay: u64,
+    /// Answer every n-th message with `--nak-code`
+    #[arg(long)]
+    pub nak_every: Option<u64>,
+    /// The code for every n-th message
+    #[arg(long, default_value = "AE")]
+    pub nak_code: String,
+    /// Keep what arrives: one file a message in this folder
+    #[arg(long)]
+    pub save: Option<PathBuf>,
+    /// Print a count once a second instead of every message
+    #[arg(long)]
+    pub quiet: bool,
+    /// End after this many messages
+    #[arg(long)]
+    pub count: Option<u64>,
+}
+
+#[derive(Args)]
+pub struct View {
+    /// A file with one message; `-` reads standard input
+    pub file: PathBuf,
+    /// Show only what this path selects, such as PID-3
+    #[arg(long)]
+    pub path: Option<String>,
+}
+
+/// How to reach the engine.
+#[derive(Args)]
+pub struct Target {
+    /// The engine's data folder
+    #[arg(long, conflicts_with = "site")]
+    pub data: Option<PathBuf>,
+    /// The site's folder (its `data` folder is used)
+    #[arg(long)]
+    pub site: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+pub struct Query {
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Messages {
+    #[command(flatten)]
+    pub target: Target,
+    /// Only this channel
+    #[arg(long)]
+    pub channel: Option<String>,
+    /// Only this disposition, or `dead`, `held`, `waiting`
+    #[arg(long)]
+    pub state: Option<String>,
+    /// Only this type, such as ADT^A01
+    #[arg(long = "type")]
+    pub kind: Option<String>,
+    /// Only this control id (MSH-10)
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Only received in this time, such as 2h
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Rows
+    #[arg(long, default_value_t = 50)]
+    pub limit: u32,
+    /// Continue behind the last page
+    #[arg(long)]
+    pub after: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Message {
+    /// The message's id, or its control id
+    pub id: String,
+    #[command(flatten)]
+    pub target: Target,
+    /// Show the body as it was received (recorded in the audit log)
+    #[arg(long)]
+    pub body: bool,
+    /// Show the body sent to this destination (recorded in the audit log)
+    #[arg(long, value_name = "DESTINATION")]
+    pub sent: Option<String>,
+    /// Show what each step did (recorded in the audit log)
+    #[arg(long)]
+    pub steps: bool,
+}
+
+#[derive(Args)]
+pub struct Dead {
+    #[command(flatten)]
+    pub target: Target,
+    /// Only this channel
+    #[arg(long)]
+    pub channel: Option<String>,
+    /// Only this destination
+    #[arg(long)]
+    pub destination: Option<String>,
+}
+
+/// Which messages or dead letters an act is for.
+#[derive(Args)]
+pub struct Selection {
+    /// Ids of messages or deliveries
+    pub ids: Vec<String>,
+    /// All dead letters of this channel
+    #[arg(long)]
+    pub channel: Option<String>,
+    /// Only of this destination
+    #[arg(long)]
+    pub destination: Option<String>,
+    /// Only with this error, as `hilum dead` shows it
+    #[arg(long)]
+    pub error: Option<String>,
+    /// Why, for the audit log
+    #[arg(short = 'm', long)]
+    pub reason: String,
+}
+
+#[derive(Args)]
+pub struct Replay {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Run what was received through the current revision, instead of sending the same bytes again
+    #[arg(long)]
+    pub raw: bool,
+    /// Send to these destinations only (same bytes)
+    #[arg(long, value_name = "DESTINATION")]
+    pub to: Vec<String>,
+    /// A word of your choice: the same word a second time does nothing
+    #[arg(long)]
+    pub token: Option<String>,
+    /// Show what would be sent, and do nothing
+    #[arg(long)]
+    pub preview: bool,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Discard {
+    #[command(flatten)]
+    pub selection: Selection,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Control {
+    /// CHANNEL/DESTINATION
+    pub destination: String,
+    /// Why, for the audit log
+    #[arg(short = 'm', long)]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Apply {
+    /// Only these channels (default: all that differ)
+    pub channels: Vec<String>,
+    /// Why, for the audit log
+    #[arg(short = 'm', long)]
+    pub reason: String,
+    /// Show what would change, and do nothing
+    #[arg(long)]
+    pub preview: bool,
+    #[command(flatten)]
+    pub target: Target,
+}

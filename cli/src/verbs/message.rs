@@ -1,0 +1,160 @@
+//! `hilum message ID`: one message from bytes to disposition.
+
+use serde_json::{Value, json};
+
+use crate::answer::{list, maybe, number, safe, text};
+use crate::api::Api;
+use crate::args::{Format, Message};
+use crate::exit::Outcome;
+use crate::say;
+use crate::table::{span, time};
+
+/// Runs the verb.
+pub async fn run(args: Message) -> Outcome {
+    let api = Api::of(&args.target);
+    let found = api.post("/api/v1/messages/find", &json!({ "id": args.id })).await?;
+    let id = text(&found, "id").to_owned();
+    let answer = if args.body || args.sent.is_some() {
+        api.post(&format!("/api/v1/messages/{id}/body"), &json!({ "destination": args.sent })).await?
+    } else if args.steps {
+        api.post(&format!("/api/v1/messages/{id}/steps"), &json!({})).await?
+    } else {
+        found
+    };
+    match args.target.format {
+        Format::Json => say::data(&format!("{answer:#}\n")),
+        Format::Text if args.steps => say::data(&steps(&answer)),
+        Format::Text if args.body || args.sent.is_some() => say::data(&body(&answer)),
+        Format::Text => say::data(&trace(&answer)),
+    }
+    Ok(())
+}
+
+/// The body a segment a line; control characters shown as what they are.
+fn body(answer: &Value) -> String {
+    let mut out = String::new();
+    let mut previous = ' ';
+    for c in text(answer, "text").chars() {
+        match c {
+            '\n' if previous == '\r' => {}
+            '\r' | '\n' => out.push('\n'),
+            c if c.is_control() => out.push_str(&format!("\\x{:02X}", u32::from(c))),
+            c => out.push(c),
+        }
+        previous = c;
+    }
+    if !out.ends_with('\n') {
+        out.push('\n');
+    }
+    out
+}
+
+fn trace(message: &Value) -> String {
+    let mut out = format!(
+        "{}  {}  {}\n",
+        text(message, "id"),
+        safe(text(message, "type")),
+        text(message, "disposition").to_uppercase().replace('_', " ")
+    );
+    let from = format!("{}/{}", text(message, "application"), text(message, "facility"));
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            out.push_str(&format!("{name:<14}{value}\n"));
+        }
+    };
+    line("channel", format!("{} (number {})", text(message, "channel"), number(message, "seq")));
+    line("revision", text(message, "revision").to_owned());
+    line("control id", safe(text(message, "control_id")));
+    line("from", format!("{} at {}", safe(&from), text(message, "peer")));
+    line("origin", text(message, "origin").to_owned());
+    line("replay of", text(message, "parent").to_owned());
+    line("bytes", number(message, "bytes").to_string());
+    line("reason", safe(text(message, "reason")));
+    line("error", safe(text(message, "error")));
+    for replay in list(message, "children") {
+        line("replayed as", replay.as_str().unwrap_or("").to_owned());
+    }
+    out.push('\n');
+    out.push_str(&timeline(message));
+    out
+}
+
+/// Everything that happened, in the order it happened.
+fn timeline(message: &Value) -> String {
+    let received = number(message, "received_us");
+    let mut events = vec![(received, format!("received from {}", text(message, "peer")))];
+    match text(message, "ack_code") {
+        "" => {}
+        code => events.push((received, format!("on disk, then {code} sent"))),
+    }
+    let mut ends = String::new();
+    for delivery in list(message, "deliveries") {
+        let name = safe(text(delivery, "destination"));
+        let part = match number(delivery, "part") {
+            0 | 1 => String::new(),
+            part => format!(" part {part}"),
+        };
+        for attempt in list(delivery, "attempts") {
+            events.push((number(attempt, "started_us"), format!("{name}{part}: {}", tried(attempt))));
+        }
+        ends.push_str(&format!("{:<26}{}{part}: {}", "", name, text(delivery, "state")));
+        for (label, value) in [("reason", text(delivery, "reason")), ("error", text(delivery, "error"))] {
+            if !value.is_empty() {
+                ends.push_str(&format!(", {label} {}", safe(value)));
+            }
+        }
+        if let Some(next) = maybe(delivery, "next_us") {
+            ends.push_str(&format!(", next try {}", time(Some(next))));
+        }
+        if !text(delivery, "superseded_by").is_empty() {
+            ends.push_str(&format!(", replayed as {}", text(delivery, "superseded_by")));
+        }
+        ends.push_str(&format!(" (delivery {})\n", text(delivery, "id")));
+    }
+    events.sort_by_key(|(at, _)| *at);
+    let mut out: String = events.iter().map(|(at, what)| format!("{}  {what}\n", time(Some(*at)))).collect();
+    out.push_str(&ends);
+    out
+}
+
+fn tried(attempt: &Value) -> String {
+    let mut out = format!(
+        "attempt {} at {}: {} in {}",
+        number(attempt, "number"),
+        text(attempt, "peer"),
+        text(attempt, "code"),
+        span(number(attempt, "duration_us") / 1000)
+    );
+    if !text(attempt, "error").is_empty() {
+        out.push_str(&format!(" ({})", safe(text(attempt, "error"))));
+    }
+    out
+}
+
+fn steps(answer: &Value) -> String {
+    let mut out = String::new();
+    for note in list(answer, "steps") {
+        let indent = "  ".repeat(usize::try_from(number(note, "depth")).unwrap_or(0));
+        let place = match maybe(note, "step") {
+            Some(step) => format!("{} {step} (line {})", text(note, "part"), number(note, "line")),
+            None => text(note, "part").to_owned(),
+        };
+        out.push_str(&format!("{indent}{place}: {} {}\n", text(note, "verb"), text(note, "did")));
+        for operand in list(note, "operands") {
+            out.push_str(&format!("{indent}    {} = {}\n", text(operand, "path"), value(operand, "value")));
+        }
+        for change in list(note, "changes") {
+            let (before, after) = (value(change, "before"), value(change, "after"));
+            out.push_str(&format!("{indent}    {}: {before} -> {after}\n", text(change, "path")));
+        }
+    }
+    out.push_str(&format!("verdict: {}\n", text(answer, "verdict")));
+    out
+}
+
+fn value(object: &Value, name: &str) -> String {
+    match object.get(name).and_then(Value::as_str) {
+        Some(text) => format!("\"{}\"", safe(text)),
+        None => "(not there)".to_owned(),
+    }
+}

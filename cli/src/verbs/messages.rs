@@ -1,0 +1,63 @@
+//! `hilum messages`: what came in, newest first.
+
+use serde_json::{Value, json};
+
+use crate::answer::{list, number, safe, text};
+use crate::api::Api;
+use crate::args::{Format, Messages};
+use crate::exit::{Code, Failure, Outcome};
+use crate::say;
+use crate::table::{Table, time};
+
+/// Runs the verb.
+pub async fn run(args: Messages) -> Outcome {
+    let since_us = match &args.since {
+        None => None,
+        Some(since) => Some(ago(since)?),
+    };
+    let filter = json!({
+        "channel": args.channel, "state": args.state, "type": args.kind, "control_id": args.id,
+        "since_us": since_us, "limit": args.limit, "after": args.after,
+    });
+    let page = Api::of(&args.target).post("/api/v1/messages/search", &filter).await?;
+    match args.target.format {
+        Format::Json => say::data(&format!("{page:#}\n")),
+        Format::Text => show(&page),
+    }
+    Ok(())
+}
+
+fn ago(since: &str) -> Result<i64, Failure> {
+    let span = config::parse_duration(since)
+        .ok_or_else(|| Failure::new(Code::Usage, format!("`{since}` is not a length of time such as `2h`")))?;
+    let now = jiff::Timestamp::now().as_microsecond();
+    Ok(now - i64::try_from(span.as_micros()).unwrap_or(i64::MAX))
+}
+
+fn show(page: &Value) {
+    let messages = list(page, "messages");
+    if messages.is_empty() {
+        say::talk("no messages match");
+        return;
+    }
+    let mut table =
+        Table::new(&["ID", "RECEIVED", "CHANNEL", "#SEQ", "TYPE", "FROM", "ORIGIN", "DISPOSITION", "REASON", "#BYTES"]);
+    for message in messages {
+        table.row(vec![
+            text(message, "id").to_owned(),
+            time(Some(number(message, "received_us"))),
+            text(message, "channel").to_owned(),
+            number(message, "seq").to_string(),
+            safe(text(message, "type")),
+            safe(&format!("{}/{}", text(message, "application"), text(message, "facility"))),
+            text(message, "origin").to_owned(),
+            text(message, "disposition").to_owned(),
+            safe(text(message, "reason")),
+            number(message, "bytes").to_string(),
+        ]);
+    }
+    say::data(&table.render());
+    if let Some(next) = page.get("next").and_then(Value::as_str) {
+        say::talk(&format!("hint: more with `--after {next}`"));
+    }
+}

@@ -1,0 +1,118 @@
+//! `hilum serve`: the engine, until it is told to stop.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use console_api::Socket;
+use engine::{Ended, Engine, StartOptions};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Serve;
+use crate::exit::{Code, Failure, Outcome};
+use crate::say;
+
+/// Runs the verb.
+pub async fn run(args: Serve) -> Outcome {
+    start_logging();
+    let (site, diagnostics) = engine::site::check(&args.site, args.data.as_deref());
+    if !diagnostics.is_empty() {
+        say::talk(diagnostics.render(colour()).trim_end());
+    }
+    let Some(site) = site else {
+        return Err(Failure::new(Code::Refused, format!("`{}` cannot be served", args.site.display()))
+            .hint("mend the errors above; `hilum check` shows them again"));
+    };
+    let options = StartOptions { follow_files: args.dev, allow_root: args.allow_root };
+    let data = site.paths.data.clone();
+    let engine = Engine::start(site, options).await.map_err(refused)?;
+    let (stop, stopped) = watch::channel(false);
+    let api = tokio::spawn(bind(&data)?.serve(console_api::router(engine.clone()), stopped));
+    ready(&engine);
+    let ended = tokio::select! {
+        name = told_to_stop() => {
+            tracing::info!(code = "engine.stopping", signal = name, "stopping: finishing what is in hand");
+            engine.stop().await
+        }
+        ended = engine.failed() => ended,
+    };
+    let _ = stop.send(true);
+    let _ = api.await;
+    conclude(ended)
+}
+
+fn bind(data: &Path) -> Result<Socket, Failure> {
+    Socket::bind(data)
+        .map_err(|error| Failure::new(Code::Refused, format!("cannot make the admin socket in `{}`: {error}", data.display())))
+}
+
+/// One line, once every listener is bound: what scripts wait for.
+fn ready(engine: &Engine) {
+    let listeners: Vec<String> =
+        engine.listeners().into_iter().map(|(channel, address)| format!("{channel} on {address}")).collect();
+    say::talk(&format!("ready: {}", listeners.join(", ")));
+}
+
+fn refused(error: engine::StartError) -> Failure {
+    let code = match error.exit_code() {
+        3 => Code::Unreachable,
+        _ => Code::Refused,
+    };
+    let failure = Failure::new(code, &error);
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn conclude(ended: Ended) -> Outcome {
+    match ended {
+        Ended::Stopped { undelivered: 0 } => Ok(()),
+        Ended::Stopped { undelivered } => {
+            say::talk(&format!("stopped; {undelivered} deliveries stay queued for the next start"));
+            Ok(())
+        }
+        Ended::SyncFailed => Err(Failure::new(
+            Code::Problems,
+            "the disk failed to keep what was written; nothing more was acknowledged and the engine has ended",
+        )
+        .hint("check the disk; the next start recovers what is there")),
+        Ended::Fenced => Err(Failure::new(Code::Problems, "another engine has taken over a channel of this one")),
+    }
+}
+
+async fn told_to_stop() -> &'static str {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without signal handlers the system's default ends the process, which the store survives.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
+
+/// Whether to colour what goes to standard error.
+fn colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal()
+}
+
+/// Logs to standard error: a line of text on a terminal, a JSON object a line elsewhere.
+///
+/// `HILUM_LOG` chooses what is logged, in the form of `tracing`'s `EnvFilter`.
+fn start_logging() {
+    let filter = EnvFilter::try_from_env("HILUM_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    if std::io::stderr().is_terminal() {
+        builder.with_ansi(colour()).init();
+    } else {
+        builder.json().flatten_event(true).with_file(true).with_line_number(true).init();
+    }
+    // A panic names its place, never its words: they may quote a message.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(code = "panic", place, "a panic was caught");
+    }));
+}

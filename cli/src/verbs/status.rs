@@ -1,0 +1,117 @@
+//! `hilum status`: how everything is, sick things first.
+
+use serde_json::Value;
+
+use crate::answer::{list, maybe, number, text};
+use crate::api::Api;
+use crate::args::{Format, Query};
+use crate::exit::Outcome;
+use crate::say;
+use crate::table::{Table, span, time};
+
+/// Runs the verb.
+pub async fn run(args: Query) -> Outcome {
+    let status = Api::of(&args.target).get("/api/v1/status").await?;
+    match args.target.format {
+        Format::Json => say::data(&format!("{status:#}\n")),
+        Format::Text => say::data(&render(&status)),
+    }
+    Ok(())
+}
+
+fn render(status: &Value) -> String {
+    let mut out = format!(
+        "environment {} ({}), node {}, hilum {}, store {}, since {}\n",
+        text(status, "environment"),
+        text(status, "profile"),
+        text(status, "node"),
+        text(status, "version"),
+        text(status, "store"),
+        time(maybe(status, "started_us")),
+    );
+    for warning in list(status, "warnings") {
+        out.push_str(&format!("warning: {}\n", warning.as_str().unwrap_or("")));
+    }
+    out.push('\n');
+    out.push_str(&channels(status));
+    out.push('\n');
+    out.push_str(&destinations(status));
+    out
+}
+
+fn channels(status: &Value) -> String {
+    let heading = [
+        "CHANNEL", "STATE", "SOURCE", "#PEERS", "#RECEIVED", "#DUPLICATES", "#OPEN", "#DELIVERED", "#PARTLY",
+        "#FILTERED", "#UNROUTED", "#REJECTED", "#FAILED", "#DISCARDED", "LAST IN",
+    ];
+    let mut table = Table::new(&heading);
+    for channel in list(status, "channels") {
+        let dispositions = channel.get("dispositions").cloned().unwrap_or_default();
+        let count = |name: &str| number(&dispositions, name).to_string();
+        table.row(vec![
+            text(channel, "name").to_owned(),
+            text(channel, "state").to_owned(),
+            text(channel, "source").to_owned(),
+            number(channel, "peers").to_string(),
+            number(channel, "received").to_string(),
+            number(channel, "duplicates").to_string(),
+            count("received"),
+            count("delivered"),
+            count("partly_delivered"),
+            count("filtered"),
+            count("unrouted"),
+            count("rejected"),
+            count("failed"),
+            count("discarded"),
+            time(maybe(channel, "last_in_us")),
+        ]);
+    }
+    table.render()
+}
+
+fn destinations(status: &Value) -> String {
+    let heading =
+        ["DESTINATION", "STATE", "#QUEUED", "#WAITING", "#HELD", "#DELIVERED", "#DEAD", "OLDEST", "LAST ERROR", "TO"];
+    let mut rows = Vec::new();
+    for channel in list(status, "channels") {
+        for destination in list(channel, "destinations") {
+            let name = format!("{}/{}", text(channel, "name"), text(destination, "name"));
+            rows.push((sick(destination), name, destination));
+        }
+    }
+    rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let mut table = Table::new(&heading);
+    for (_, name, destination) in rows {
+        let count = |field: &str| number(destination, field).to_string();
+        table.row(vec![
+            name,
+            text(destination, "state").to_owned(),
+            count("queued"),
+            count("waiting"),
+            count("held"),
+            count("delivered"),
+            count("dead"),
+            maybe(destination, "oldest_age_ms").map(span).unwrap_or_default(),
+            last_error(destination),
+            text(destination, "to").to_owned(),
+        ]);
+    }
+    table.render()
+}
+
+/// How much a destination wants to be looked at.
+fn sick(destination: &Value) -> u8 {
+    match text(destination, "state") {
+        "down" => 3,
+        "held" => 2,
+        _ if number(destination, "dead") > 0 => 1,
+        _ => 0,
+    }
+}
+
+fn last_error(destination: &Value) -> String {
+    match destination.get("last_error") {
+        Some(error) if error.is_object() => format!("{} {}", text(error, "code"), time(maybe(error, "at_us"))),
+        _ => String::new(),
+    }
+}

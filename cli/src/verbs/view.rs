@@ -1,0 +1,90 @@
+//! `hilum view`: a message as a tree of its parts, with their paths and positions.
+
+use hl7::{Message, Node, NodeLevel, ParseOptions, Path};
+
+use crate::args::View;
+use crate::exit::{Code, Failure, Outcome};
+use crate::load::{bytes_of, messages};
+use crate::say;
+
+/// Runs the verb.
+pub fn run(args: &View) -> Outcome {
+    let bytes = bytes_of(&args.file)?;
+    let messages = messages(&bytes);
+    if messages.is_empty() {
+        return Err(Failure::new(Code::Problems, format!("`{}` holds no message", args.file.display())));
+    }
+    for (index, bytes) in messages.iter().enumerate() {
+        let message = Message::parse(*bytes, &ParseOptions::default());
+        let mut out = String::new();
+        if messages.len() > 1 {
+            out.push_str(&format!("message {} of {}\n", index + 1, messages.len()));
+        }
+        match &args.path {
+            Some(path) => select(&message, path, &mut out)?,
+            None => tree(&message, &mut out),
+        }
+        say::data(&out);
+    }
+    Ok(())
+}
+
+fn tree(message: &Message, out: &mut String) {
+    let charset = message.charset();
+    out.push_str(&format!("{} bytes, {}\n", message.as_bytes().len(), charset.name()));
+    for node in message.outline() {
+        line(message, &node, out);
+    }
+}
+
+/// One part: its path, where it is in the file, and its value when it has no parts of its own.
+fn line(message: &Message, node: &Node<'_>, out: &mut String) {
+    let depth = match node.level {
+        NodeLevel::Segment => 0,
+        NodeLevel::Field => 1,
+        NodeLevel::Repetition => 2,
+        NodeLevel::Component => 3,
+        NodeLevel::Subcomponent => 4,
+    };
+    // Empty parts are only counted delimiters: showing each would hide the rest.
+    if depth > 0 && node.value.is_empty() {
+        return;
+    }
+    let path = node.path.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+    let place = format!("{}..{}", node.range.start, node.range.end);
+    let indent = "  ".repeat(depth);
+    let value = if node.has_parts { String::new() } else { shown(message, node.value) };
+    out.push_str(format!("{:<28}{place:>13}  {value}", format!("{indent}{path}")).trim_end());
+    out.push('\n');
+}
+
+fn select(message: &Message, path: &str, out: &mut String) -> Result<(), Failure> {
+    let parsed = Path::parse(path).map_err(|error| {
+        let failure = Failure::new(Code::Usage, format!("`{path}`: {}", error.problem));
+        match &error.help {
+            Some(help) => failure.hint(help),
+            None => failure,
+        }
+    })?;
+    for value in message.raw_all(&parsed) {
+        out.push_str(&shown(message, value));
+        out.push('\n');
+    }
+    Ok(())
+}
+
+/// A value for the terminal: decoded, with control characters shown as what they are.
+fn shown(message: &Message, value: &[u8]) -> String {
+    let text = match message.charset().decode(value) {
+        Ok(text) => text.into_owned(),
+        Err(_) => String::from_utf8_lossy(value).into_owned(),
+    };
+    let mut out = String::with_capacity(text.len() + 2);
+    for c in text.chars() {
+        match c.is_control() {
+            true => out.push_str(&format!("\\x{:02X}", u32::from(c))),
+            false => out.push(c),
+        }
+    }
+    format!("`{out}`")
+}

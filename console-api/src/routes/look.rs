@@ -1,0 +1,153 @@
+//! Routes that only look.
+
+use auth::Session;
+use axum::extract::{Extension, Json, Path, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::{Cursor, MessageFilter, MessageId, MessageState, Page};
+
+use super::{maybe_name, permit};
+use crate::json as shape;
+use crate::problem::Problem;
+use crate::service::{Service, Why};
+
+type Answer = Result<Json<Value>, Problem>;
+
+/// Rows of a page unless asked otherwise, and at most.
+const PAGE: usize = 50;
+const PAGE_MAX: usize = 1_000;
+
+pub async fn status(State(service): State<Service>, Extension(session): Extension<Session>) -> Answer {
+    let status = service.status(&permit(&session)?).await?;
+    Ok(Json(shape::status(&status)))
+}
+
+pub async fn channels(State(service): State<Service>, Extension(session): Extension<Session>) -> Answer {
+    let status = service.status(&permit(&session)?).await?;
+    Ok(Json(json!({ "channels": shape::channels(&status) })))
+}
+
+/// Which messages.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    channel: Option<String>,
+    state: Option<String>,
+    r#type: Option<String>,
+    control_id: Option<String>,
+    code: Option<String>,
+    since_us: Option<i64>,
+    until_us: Option<i64>,
+    limit: Option<usize>,
+    after: Option<String>,
+}
+
+pub async fn messages(
+    State(service): State<Service>,
+    Extension(session): Extension<Session>,
+    Json(search): Json<Search>,
+) -> Answer {
+    let state = search.state.as_deref().map(|text| {
+        MessageState::parse(text).ok_or_else(|| Problem::invalid(format!("`{text}` is no state of a message")))
+    });
+    let after = search.after.as_deref().map(|text| {
+        text.parse::<Cursor>().map_err(|_| Problem::invalid(format!("`{text}` is not the end of a page")))
+    });
+    let filter = MessageFilter {
+        channel: maybe_name(search.channel.as_deref(), "channel")?,
+        state: state.transpose()?,
+        kind: search.r#type,
+        control_id: search.control_id,
+        origin: None,
+        code: search.code,
+        since_us: search.since_us,
+        until_us: search.until_us,
+    };
+    let page = Page { after: after.transpose()?, limit: search.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX) };
+    let found = service.messages(&permit(&session)?, &filter, page).await?;
+    Ok(Json(shape::page(&found)))
+}
+
+/// An id, or a control id.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Find {
+    id: String,
+}
+
+pub async fn message(
+    State(service): State<Service>,
+    Extension(session): Extension<Session>,
+    Json(find): Json<Find>,
+) -> Answer {
+    let permit = permit(&session)?;
+    let detail = service.message(&permit, &find.id).await?;
+    let revision = service.revision_of(&permit, &detail).await?;
+    let errors = session.permit::<auth::grants::MessageError>().is_some();
+    Ok(Json(shape::detail(&detail, revision.as_ref(), errors)))
+}
+
+/// Which of a message's bodies, and why somebody looks.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    destination: Option<String>,
+    reason: Option<String>,
+}
+
+pub async fn body(
+    State(service): State<Service>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    Json(body): Json<Body>,
+) -> Answer {
+    let destination = maybe_name(body.destination.as_deref(), "destination")?;
+    let why = Why { reason: body.reason };
+    let bytes = service.body(&permit(&session)?, message_id(&id)?, destination.as_ref(), &why).await?;
+    Ok(Json(shape::body(&bytes)))
+}
+
+/// Why somebody looks.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Steps {
+    reason: Option<String>,
+}
+
+pub async fn steps(
+    State(service): State<Service>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    Json(steps): Json<Steps>,
+) -> Answer {
+    let why = Why { reason: steps.reason };
+    let trace = service.steps(&permit(&session)?, message_id(&id)?, &why).await?;
+    Ok(Json(shape::trace(&trace)))
+}
+
+fn message_id(text: &str) -> Result<MessageId, Problem> {
+    text.parse().map_err(|_| Problem::absent("message"))
+}
+
+/// Which dead letters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dead {
+    channel: Option<String>,
+    destination: Option<String>,
+}
+
+pub async fn dead(
+    State(service): State<Service>,
+    Extension(session): Extension<Session>,
+    Json(dead): Json<Dead>,
+) -> Answer {
+    let channel = maybe_name(dead.channel.as_deref(), "channel")?;
+    let destination = maybe_name(dead.destination.as_deref(), "destination")?;
+    let groups = service.dead(&permit(&session)?).await?;
+    let asked = groups.iter().filter(|group| {
+        channel.as_ref().is_none_or(|channel| *channel == group.key.channel)
+            && (destination.is_none() || destination == group.key.destination)
+    });
+    Ok(Json(json!({ "groups": asked.map(shape::dead_group).collect::<Vec<_>>() })))
+}

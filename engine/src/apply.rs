@@ -1,0 +1,323 @@
+//! Puts the site's files into force: what differs is stored as a revision and swapped, channel
+//! by channel; what does not differ is not touched.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use config::Name;
+use connectors::mllp::Listener;
+use store::{Act, RevisionId, Scope, StoreError};
+
+use crate::engine::Engine;
+use crate::recovery::engine_act;
+use crate::running::{self, Running};
+use crate::site::{self, ChannelPlan, Site};
+
+/// How often `serve --dev` looks at the files.
+const FILES_EVERY: Duration = Duration::from_millis(500);
+
+/// Why nothing was applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The files have errors.
+    #[error("the site's files have errors")]
+    Broken(String),
+    /// A channel that was named does not exist.
+    #[error("there is no channel `{0}`, neither running nor as a file")]
+    NoChannel(String),
+    /// A new listener could not be bound.
+    #[error("channel `{channel}`: {problem}")]
+    Bind {
+        /// The channel.
+        channel: Name,
+        /// What the system said.
+        problem: String,
+    },
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What happens to a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It begins to run.
+    Added,
+    /// It goes on with another revision.
+    Changed,
+    /// It ends.
+    Removed,
+}
+
+impl Change {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Change::Added => "added",
+            Change::Changed => "changed",
+            Change::Removed => "removed",
+        }
+    }
+}
+
+/// A channel that differs, and how.
+#[derive(Clone, Debug)]
+pub struct ChannelChange {
+    /// The channel.
+    pub name: Name,
+    /// What happens to it.
+    pub change: Change,
+    /// What differs, in words.
+    pub parts: Vec<String>,
+    /// The hash of the new revision.
+    pub revision: Option<String>,
+}
+
+/// Everything needed to bring one channel up to its file.
+struct Step {
+    change: ChannelChange,
+    plan: Option<ChannelPlan>,
+    running: Option<Arc<Running>>,
+    rebind: bool,
+}
+
+impl Engine {
+    /// Says what `apply` would do.
+    pub fn preview_apply(&self, channels: &[Name]) -> Result<Vec<ChannelChange>, ApplyError> {
+        let site = self.read_site(channels)?;
+        Ok(self.steps(&site, channels).into_iter().map(|step| step.change).collect())
+    }
+
+    /// Puts the files into force. New listeners are bound first, then revision and audit record are committed, then what runs is
+    /// swapped; a failure before the commit changes nothing.
+    pub async fn apply(&self, scope: &Scope, act: Act, channels: &[Name]) -> Result<Vec<ChannelChange>, ApplyError> {
+        let _one_at_a_time = self.inner.applying.lock().await;
+        let site = self.read_site(channels)?;
+        let steps = self.steps(&site, channels);
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut listeners = self.bind_new(&steps).await?;
+        let mut changes = Vec::new();
+        for step in steps {
+            let name = &step.change.name;
+            let listener = listeners.iter().position(|(channel, _)| channel == name);
+            let listener = listener.map(|index| listeners.swap_remove(index).1);
+            match &step.plan {
+                Some(plan) => {
+                    let revision = self.store().apply(scope, &act, name, plan.file.revision()).await?;
+                    self.swap(&step, plan, revision, listener).await?;
+                }
+                None => {
+                    self.store().retire(scope, &act, name).await?;
+                    self.end(&step).await?;
+                }
+            }
+            changes.push(step.change);
+        }
+        Ok(changes)
+    }
+
+    fn read_site(&self, channels: &[Name]) -> Result<Site, ApplyError> {
+        let (site, diagnostics) = site::check(&self.inner.paths.site, Some(&self.inner.paths.data));
+        let concerns = |name: &Name| channels.is_empty() || channels.contains(name);
+        match site {
+            Some(site) if !site.broken.iter().any(concerns) && !address_clash(&diagnostics) => Ok(site),
+            Some(_) | None => Err(ApplyError::Broken(diagnostics.render(false))),
+        }
+        .and_then(|site| match channels.iter().find(|name| !site.channels.contains_key(*name) && self.channel(name).is_none()) {
+            Some(unknown) => Err(ApplyError::NoChannel(unknown.to_string())),
+            None => Ok(site),
+        })
+    }
+
+    fn steps(&self, site: &Site, channels: &[Name]) -> Vec<Step> {
+        let chosen = |name: &Name| channels.is_empty() || channels.contains(name);
+        let mut steps = Vec::new();
+        for plan in site.channels.values().filter(|plan| chosen(&plan.file.name)) {
+            let running = self.channel(&plan.file.name);
+            let change = match &running {
+                None => Some((Change::Added, vec![format!("source {}", plan.source)])),
+                Some(running) if running.file() != plan.file || differs(running, plan) => {
+                    Some((Change::Changed, parts(running, plan)))
+                }
+                Some(_) => None,
+            };
+            if let Some((change, parts)) = change {
+                let rebind = running.as_ref().is_none_or(|running| running.source_settings() != plan.source);
+                let revision = Some(plan.file.hash());
+                let change = ChannelChange { name: plan.file.name.clone(), change, parts, revision };
+                steps.push(Step { change, plan: Some(plan.clone()), running, rebind });
+            }
+        }
+        for running in self.running() {
+            let name = running.inlet.name().clone();
+            if chosen(&name) && !site.channels.contains_key(&name) && !site.broken.contains(&name) {
+                let parts = vec!["its file is gone".to_owned()];
+                let change = ChannelChange { name, change: Change::Removed, parts, revision: None };
+                steps.push(Step { change, plan: None, running: Some(running), rebind: false });
+            }
+        }
+        steps
+    }
+
+    /// Binds what is new. A source that keeps its address is bound after the old listener has let go of it.
+    async fn bind_new(&self, steps: &[Step]) -> Result<Vec<(Name, Listener)>, ApplyError> {
+        let mut bound = Vec::new();
+        for step in steps.iter().filter(|step| step.rebind) {
+            let Some(plan) = &step.plan else { continue };
+            let taken = step.running.as_ref().and_then(|running| running.listening()).map(|(at, _)| at);
+            if taken.is_some() && taken == plan.listens_on() {
+                continue;
+            }
+            let listener = running::bind(&plan.source, &self.inner.resources).await;
+            let listener = listener
+                .map_err(|error| ApplyError::Bind { channel: plan.file.name.clone(), problem: error.to_string() })?;
+            bound.push((plan.file.name.clone(), listener));
+        }
+        Ok(bound)
+    }
+
+    /// A channel whose file is gone: what it has queued is held.
+    async fn end(&self, step: &Step) -> Result<(), ApplyError> {
+        if let Some(running) = &step.running {
+            self.channels().remove(running.inlet.name());
+            running.stop_listening().await;
+            running.drain(tokio::time::Instant::now()).await;
+            self.store().extend(running.inlet.lease(), &[]).await?;
+        }
+        Ok(())
+    }
+
+    async fn swap(
+        &self,
+        step: &Step,
+        plan: &ChannelPlan,
+        revision: RevisionId,
+        listener: Option<Listener>,
+    ) -> Result<(), ApplyError> {
+        let names: Vec<Name> = plan.destinations.iter().map(|d| d.name.clone()).collect();
+        let revision = (revision, plan.file.hash());
+        let shared = &self.inner.shared;
+        let running = match &step.running {
+            Some(running) => {
+                let lease = self.store().extend(running.inlet.lease(), &names).await?;
+                running.adopt(shared, &lease, revision, plan);
+                Arc::clone(running)
+            }
+            None => {
+                let lease = self.store().own(&plan.file.name, &names).await?;
+                let running = Running::new(shared, lease, revision, plan, &running::Held::new());
+                running.inlet.read_undecided_from(0);
+                running.start_sending();
+                self.channels().insert(plan.file.name.clone(), Arc::clone(&running));
+                running
+            }
+        };
+        running.inlet.valve().set_disk_low(self.inner.disk.borrow().is_low());
+        match listener {
+            Some(listener) => running.listen(listener, plan.source.clone()),
+            None if step.rebind => self.rebind(&running, plan).await?,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The same address with other settings: the old listener lets go first.
+    async fn rebind(&self, running: &Running, plan: &ChannelPlan) -> Result<(), ApplyError> {
+        running.unbind().await;
+        let bound = running::bind(&plan.source, &self.inner.resources).await;
+        let listener =
+            bound.map_err(|error| ApplyError::Bind { channel: plan.file.name.clone(), problem: error.to_string() })?;
+        running.listen(listener, plan.source.clone());
+        Ok(())
+    }
+
+    /// Applies files as they change (`serve --dev`).
+    pub(crate) fn follow_files(&self) {
+        let engine = self.clone();
+        let task = tokio::spawn(async move {
+            let mut seen = newest(&engine.inner.paths.site);
+            loop {
+                tokio::time::sleep(FILES_EVERY).await;
+                let now = newest(&engine.inner.paths.site);
+                if now == seen {
+                    continue;
+                }
+                seen = now;
+                let act = engine_act("channel.apply", "files changed, with --dev", engine.now_us());
+                match engine.apply(&Scope::All, act, &[]).await {
+                    Ok(changes) => changes.iter().for_each(|change| {
+                        tracing::info!(code = "channel.applied", channel = %change.name, change = change.change.as_str(), "applied");
+                    }),
+                    Err(error) => tracing::warn!(error = %error, "the changed files were not applied"),
+                }
+            }
+        });
+        self.tasks().push(task);
+    }
+}
+
+fn address_clash(diagnostics: &config::Diagnostics) -> bool {
+    diagnostics.sorted().iter().any(|diagnostic| diagnostic.code() == "C0208")
+}
+
+/// Whether variables have changed what the same text means.
+fn differs(running: &Running, plan: &ChannelPlan) -> bool {
+    let before = running.destinations();
+    running.source_settings() != plan.source
+        || plan.destinations.iter().any(|d| !before.iter().any(|(b, _)| b.name == d.name && b.settings == d.settings))
+}
+
+/// What differs, in words.
+fn parts(running: &Running, plan: &ChannelPlan) -> Vec<String> {
+    let (before, mut parts) = (running.file(), Vec::new());
+    match running.source_settings() == plan.source {
+        true => parts.push("source unchanged (its sockets stay open)".to_owned()),
+        false => parts.push(format!("source {} becomes {}", running.source_settings(), plan.source)),
+    }
+    let known = running.destinations();
+    for destination in &plan.destinations {
+        match known.iter().find(|(before, _)| before.name == destination.name) {
+            None => parts.push(format!("destination {} added: {}", destination.name, destination.settings.connector)),
+            Some((before, _)) if before.settings.connector != destination.settings.connector => parts.push(format!(
+                "destination {}: {} becomes {}",
+                destination.name, before.settings.connector, destination.settings.connector
+            )),
+            Some((before, _)) if before.settings != destination.settings => {
+                parts.push(format!("destination {}: order or retries changed", destination.name));
+            }
+            Some((before, _)) if before.order_by != destination.order_by => {
+                parts.push(format!("destination {}: `order_by` changed", destination.name));
+            }
+            Some(_) => {}
+        }
+    }
+    for (before, _) in known.iter().filter(|(b, _)| plan.destinations.iter().all(|d| d.name != b.name)) {
+        parts.push(format!("destination {} removed: its deliveries are held", before.name));
+    }
+    for table in &plan.file.tables {
+        if before.tables.iter().all(|b| b != table) {
+            parts.push(format!("code table {} changed", table.name));
+        }
+    }
+    if before.text != plan.file.text {
+        parts.push("text changed".to_owned());
+    }
+    parts
+}
+
+/// When anything in the site's folders was changed last.
+fn newest(root: &Path) -> Option<(usize, SystemTime)> {
+    let mut count = 0;
+    let mut newest = SystemTime::UNIX_EPOCH;
+    for folder in ["channels", "tables", "vars"] {
+        for entry in std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
+            let changed = entry.metadata().and_then(|facts| facts.modified()).ok()?;
+            newest = newest.max(changed);
+            count += 1;
+        }
+    }
+    Some((count, newest))
+}

@@ -1,0 +1,251 @@
+//! The engine as a whole: what is started, what is stopped, in which order.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use config::{Name, Paths, Server};
+use connectors::Resources;
+use store::{Opened, Options, Store};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::ack_ids::AckIds;
+use crate::caution::Caution;
+use crate::clock::Clock;
+use crate::disk::{self, Disk};
+use crate::inlet::Shared;
+use crate::posture;
+use crate::recovery;
+use crate::running::{self, Running};
+use crate::site::Site;
+use crate::start_error::StartError;
+
+/// How long a stop waits for deliveries that can go at once.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What the command line decides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StartOptions {
+    /// Apply files as they change.
+    pub follow_files: bool,
+    /// Run as root where the profile refuses it.
+    pub allow_root: bool,
+}
+
+/// How the engine ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As asked.
+    Stopped {
+        /// Deliveries that stay queued for the next start.
+        undelivered: u64,
+    },
+    /// A sync failed: what is on disk is unknown, so nothing more may be acknowledged.
+    SyncFailed,
+    /// Another engine owns a channel of this one.
+    Fenced,
+}
+
+/// A running engine. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub shared: Shared,
+    pub server: Server,
+    pub paths: Paths,
+    pub resources: Resources,
+    pub clock: Clock,
+    pub started_us: i64,
+    pub warnings: Vec<String>,
+    pub disk: watch::Receiver<Disk>,
+    channels: Mutex<BTreeMap<Name, Arc<Running>>>,
+    /// One change of what runs at a time.
+    pub applying: tokio::sync::Mutex<()>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Opens the store, recovers what an earlier run left, binds every listener and starts.
+    pub async fn start(site: Site, options: StartOptions) -> Result<Engine, StartError> {
+        let mut warnings = posture::check(&site, &options)?;
+        let clock = Clock;
+        let started_us = clock.now_us();
+        let opened = open(&site, started_us).await?;
+        if let Some(key) = &opened.key_made {
+            tracing::warn!(code = "key.made", key, "a store key was made: keep a copy of it somewhere else, without it no message can be read");
+            warnings.push(format!("the store key `{key}` was made by this start: keep a copy of it somewhere else"));
+        }
+        for warning in &warnings {
+            tracing::warn!(code = "posture", warning, "look at this");
+        }
+        let shared = Shared {
+            store: opened.store.clone(),
+            caution: Arc::new(Caution::after(opened.clean)),
+            ack_ids: Arc::new(AckIds::since(started_us)),
+        };
+        let (disk_sender, disk) = watch::channel(first_look(&site)?);
+        let folder = disk_folder(&site);
+        let watcher = tokio::spawn(disk::watch(folder, site.server.disk_reserve, disk_sender));
+        let engine = Engine {
+            inner: Arc::new(Inner {
+                shared,
+                server: site.server.clone(),
+                paths: site.paths.clone(),
+                resources: Resources::default(),
+                clock,
+                started_us,
+                warnings,
+                disk,
+                channels: Mutex::default(),
+                applying: tokio::sync::Mutex::default(),
+                tasks: Mutex::new(vec![watcher]),
+            }),
+        };
+        recovery::start_channels(&engine, &site, &opened).await?;
+        engine.follow_disk();
+        if options.follow_files {
+            engine.follow_files();
+        }
+        Ok(engine)
+    }
+
+    pub(crate) fn channels(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<Running>>> {
+        self.inner.channels.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// One of the running channels.
+    pub(crate) fn channel(&self, name: &Name) -> Option<Arc<Running>> {
+        self.channels().get(name).cloned()
+    }
+
+    /// All of them.
+    pub(crate) fn running(&self) -> Vec<Arc<Running>> {
+        self.channels().values().cloned().collect()
+    }
+
+    /// Where messages are kept.
+    pub fn store(&self) -> &Store {
+        &self.inner.shared.store
+    }
+
+    /// The time by the engine's clock, microseconds UTC.
+    pub fn now_us(&self) -> i64 {
+        self.inner.clock.now_us()
+    }
+
+    /// Every bound listener with its channel.
+    pub fn listeners(&self) -> Vec<(Name, SocketAddr)> {
+        let all = self.running();
+        all.iter().filter_map(|r| r.listening().map(|(at, _)| (r.inlet.name().clone(), at))).collect()
+    }
+
+    /// Ends when the engine cannot go on.
+    pub async fn failed(&self) -> Ended {
+        self.store().failed().await;
+        Ended::SyncFailed
+    }
+
+    /// Stops accepting, finishes and answers what is in hand, sends what can go at once, closes the store.
+    pub async fn stop(&self) -> Ended {
+        let deadline = Instant::now() + DRAIN;
+        let _applying = self.inner.applying.lock().await;
+        let running = self.running();
+        let mut failed = std::pin::pin!(self.store().failed());
+        let orderly = async {
+            for channel in &running {
+                channel.inlet.valve().close();
+            }
+            for channel in &running {
+                channel.stop_listening().await;
+            }
+            for channel in &running {
+                channel.drain(deadline).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = &mut failed => return Ended::SyncFailed,
+            () = orderly => {}
+        }
+        let undelivered = self.undelivered().await;
+        for task in self.tasks().drain(..) {
+            task.abort();
+        }
+        if let Err(error) = self.store().close().await {
+            tracing::error!(error = %error, "the store did not close cleanly; the next start recovers");
+        }
+        Ended::Stopped { undelivered }
+    }
+
+    async fn undelivered(&self) -> u64 {
+        match self.store().status(&store::Scope::All, self.now_us()).await {
+            Ok(channels) => {
+                let open = channels.iter().flat_map(|c| &c.destinations).map(|d| d.queued + d.waiting + d.held);
+                u64::try_from(open.sum::<i64>()).unwrap_or(0)
+            }
+            Err(_) => 0,
+        }
+    }
+
+    pub(crate) fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.inner.tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Pauses and opens every source with the disk.
+    fn follow_disk(&self) {
+        let engine = self.clone();
+        let mut disk = self.inner.disk.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                let low = disk.borrow_and_update().is_low();
+                for channel in engine.running() {
+                    channel.inlet.valve().set_disk_low(low);
+                }
+                if disk.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        self.tasks().push(task);
+    }
+
+    /// Binds the listener of a channel.
+    pub(crate) async fn bind(&self, running: &Running) -> Result<(), net::BindError> {
+        let source = running.source_settings();
+        let listener = running::bind(&source, &self.inner.resources).await?;
+        running.inlet.valve().set_disk_low(self.inner.disk.borrow().is_low());
+        running.listen(listener, source);
+        Ok(())
+    }
+}
+
+async fn open(site: &Site, now_us: i64) -> Result<Opened, StartError> {
+    let server = &site.server;
+    let options = Options {
+        url: &server.store_url,
+        key: &server.store_key,
+        data_dir: &site.paths.data,
+        node: &server.node,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    Ok(Store::open(options, now_us).await?)
+}
+
+/// The folder whose disk fills up: the store's own when it is a file.
+fn disk_folder(site: &Site) -> PathBuf {
+    match &site.server.store_url {
+        config::StoreUrl::Sqlite(file) => file.parent().unwrap_or(&site.paths.data).to_owned(),
+        config::StoreUrl::Postgres { .. } => site.paths.data.clone(),
+    }
+}
+
+fn first_look(site: &Site) -> Result<Disk, StartError> {
+    disk::look(&disk_folder(site), site.server.disk_reserve).map_err(StartError::Data)
+}

@@ -1,0 +1,357 @@
+//! Where a channel's messages come in: from a frame to a commit to an answer.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use ::channel::{Admitted, Arrival, Rejection};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use config::Name;
+use connectors::{Answer, BrokenFrame, Intake, Peer};
+use hl7::{Peek, Unreadable};
+use store::{
+    Committed, Decision, DeliveryId, Disposition, Header, LaneKey, Lease, MessageId, OnCommit, Origin, Reason, Receipt, Store, StoreError,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ack_ids::AckIds;
+use crate::answer::{Answering, Ready};
+use crate::budget::{BEFORE_ACK, Deadline};
+use crate::caution::Caution;
+use crate::clock::Clock;
+use crate::decide::{Decided, Handover, Outcome, Undecided, decide, lane_keys, plain};
+use crate::flow::{Load, Valve};
+use crate::gate::{Gate, Passed};
+use crate::late::{Late, Work};
+use crate::outbound::Outbound;
+use crate::plan::Plan;
+
+/// What one channel's sources, programs and lanes share.
+pub struct Inlet {
+    lease: Lease,
+    store: Store,
+    clock: Clock,
+    plan: ArcSwap<Plan>,
+    gate: Arc<Mutex<Gate<Vec<Handover>>>>,
+    valve: Arc<Valve>,
+    caution: Arc<Caution>,
+    late: mpsc::UnboundedSender<Work>,
+    ack_ids: Arc<AckIds>,
+    last_in_us: AtomicI64,
+}
+
+/// What the channels of an engine share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The message store.
+    pub store: Store,
+    /// Whether to commit before running programs.
+    pub caution: Arc<Caution>,
+    /// Control ids for acknowledgements.
+    pub ack_ids: Arc<AckIds>,
+}
+
+/// The order gate of a channel, shared with its destinations.
+pub type ChannelGate = Arc<Mutex<Gate<Vec<Handover>>>>;
+
+impl Inlet {
+    /// A channel that takes messages in by this plan; undecided ones go to `late`.
+    pub fn new(
+        shared: &Shared,
+        lease: Lease,
+        plan: Plan,
+        gate: ChannelGate,
+        late: mpsc::UnboundedSender<Work>,
+    ) -> Inlet {
+        Inlet {
+            lease,
+            store: shared.store.clone(),
+            clock: Clock,
+            plan: ArcSwap::from_pointee(plan),
+            gate,
+            valve: Arc::default(),
+            caution: Arc::clone(&shared.caution),
+            late,
+            ack_ids: Arc::clone(&shared.ack_ids),
+            last_in_us: AtomicI64::new(0),
+        }
+    }
+
+    /// The channel's name.
+    pub fn name(&self) -> &Name {
+        self.lease.name()
+    }
+
+    /// What is in force.
+    pub fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    /// Puts another revision into force; messages that are being decided finish with the old one.
+    pub fn swap(&self, plan: Plan) {
+        self.plan.store(Arc::new(plan));
+    }
+
+    /// Where messages are kept.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The right to write for this channel.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Back-pressure.
+    pub fn valve(&self) -> &Arc<Valve> {
+        &self.valve
+    }
+
+    /// When the last message came in, microseconds UTC.
+    pub fn last_in_us(&self) -> Option<i64> {
+        Some(self.last_in_us.load(Ordering::Relaxed)).filter(|us| *us > 0)
+    }
+
+    /// Messages committed and not yet decided.
+    pub fn undecided(&self) -> usize {
+        lock(&self.gate).pending()
+    }
+
+    /// The store holds undecided messages from this number on, after a restart or a replay.
+    pub fn read_undecided_from(&self, seq: i64) {
+        lock(&self.gate).unread_from(seq);
+        // The worker ends only with the channel; then the messages stay undecided in the store.
+        let _ = self.late.send(Work::Read);
+    }
+
+    /// Asks the store once more, behind what is in hand.
+    pub fn read_undecided_again(&self) {
+        // See above.
+        let _ = self.late.send(Work::Read);
+    }
+
+    /// Takes a page of undecided messages from the store; those that are in hand already are left out.
+    pub fn read_page(&self, page: Vec<store::Undecided>, more: bool) -> Vec<Late> {
+        let next = if more { page.last().map(|row| row.seq + 1) } else { None };
+        let mut gate = lock(&self.gate);
+        let rows: Vec<_> = page.into_iter().filter(|row| gate.undecided(row.seq)).collect();
+        let released = gate.read_until(next);
+        drop(gate);
+        hand_over(released);
+        let late = |row: store::Undecided| {
+            let load = Some(self.valve.carry(row.body.len()));
+            let message = Undecided { id: row.id, body: row.body, received_us: row.received_us };
+            Late { message, tries: row.tries, told: None, load }
+        };
+        rows.into_iter().map(late).collect()
+    }
+
+    /// Stores the decision on a message that was committed without, and lets its deliveries go.
+    pub async fn decide(&self, id: MessageId, decision: Decision, parcels: Vec<Handover>) -> Result<(), StoreError> {
+        let on_commit = self.hand_over_on_commit(parcels);
+        self.store.decide(&self.lease, id, decision, on_commit).await.map(drop)
+    }
+
+    /// Lets deliveries go once they are on disk, in receipt order.
+    pub(crate) fn hand_over_on_commit(&self, mut parcels: Vec<Handover>) -> OnCommit {
+        let gate = Arc::clone(&self.gate);
+        Box::new(move |Committed { seq }| {
+            parcels.iter_mut().for_each(|(_, parcel)| parcel.position.seq = seq);
+            let passed = lock(&gate).decided(seq, parcels);
+            match passed {
+                Passed::Release(released) => hand_over(released),
+                Passed::Leave(parcels) => parcels.into_iter().for_each(|(outbound, _)| outbound.leave_in_store()),
+            }
+        })
+    }
+
+    /// The lanes of a destination for bytes that are sent there without having gone through the program.
+    pub(crate) fn keys_for(&self, outbound: &Outbound, body: &Bytes) -> Vec<LaneKey> {
+        let plan = self.plan.load_full();
+        let Some(index) = plan.routes.iter().position(|route| route.outbound.id == outbound.id) else {
+            return Vec::new();
+        };
+        let message = plan.channel.message(body.to_vec());
+        let values = plan.channel.program().order_keys(index, message).unwrap_or_default();
+        plan.routes.get(index).map_or_else(Vec::new, |route| {
+            lane_keys(route, (&self.store, &self.lease), DeliveryId::new(), &values)
+        })
+    }
+
+    fn receive(&self, frame: Bytes, peer: &Peer) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let received_us = self.clock.now_us();
+        self.last_in_us.store(received_us, Ordering::Relaxed);
+        let load = self.valve.carry(frame.len());
+        let plan = self.plan.load_full();
+        let peek = hl7::peek(&frame);
+        let answering = Answering::new(Arc::clone(&plan), frame.clone(), &peek, Arc::clone(&self.ack_ids));
+        let message = Undecided { id: MessageId::new(), body: frame, received_us };
+        match plan.channel.admit(&message.body, peek.as_ref()) {
+            Admitted::Rejected(rejection) => self.reject(&plan, message, (&peek, peer), rejection, answering, load),
+            Admitted::Acknowledgement => {
+                let reason = Reason { code: "acknowledgement".to_owned(), step: None };
+                let decided = plain(&plan, Disposition::Filtered, Some(reason), Outcome::Filtered);
+                let ready = answering.ready(&Arrival::Acknowledgement);
+                let receipt = self.receipt(message, (&peek, peer), &ready, false);
+                self.commit(receipt, decided, ready, answering, load)
+            }
+            Admitted::Message if self.caution.receipt_first() => self.defer(message, (&peek, peer), answering, load),
+            Admitted::Message => {
+                let budget = Deadline::within(BEFORE_ACK);
+                match decide(&plan, (&self.store, &self.lease), &message, &budget) {
+                    Some(decided) => {
+                        let ready = answering.ready(&arrival(&decided.outcome));
+                        let accepted = !matches!(&ready, Ready::Answer(answer) if !answer.code.is_positive());
+                        let receipt = self.receipt(message, (&peek, peer), &ready, accepted);
+                        self.commit(receipt, decided, ready, answering, load)
+                    }
+                    None => self.defer(message, (&peek, peer), answering, load),
+                }
+            }
+        }
+    }
+
+    fn reject(
+        &self,
+        plan: &Plan,
+        message: Undecided,
+        (peek, peer): (&Result<Peek, Unreadable>, &Peer),
+        rejection: Rejection,
+        answering: Answering,
+        load: Load,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let reason = Reason { code: rejection.reason.to_owned(), step: None };
+        let decided = plain(plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()));
+        let ready = answering.ready(&Arrival::Rejected(&rejection));
+        let receipt = self.receipt(message, (peek, peer), &ready, false);
+        self.commit(receipt, decided, ready, answering, load)
+    }
+
+    /// Commits a message with its decision, then answers.
+    fn commit(
+        &self,
+        mut receipt: Receipt,
+        decided: Decided,
+        ready: Ready,
+        answering: Answering,
+        load: Load,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let Decided { decision, parcels, watched, .. } = decided;
+        receipt.decision = Some(decision);
+        let on_commit = self.hand_over_on_commit(parcels);
+        let stored = self.store.receive(&self.lease, receipt, on_commit);
+        Box::pin(async move {
+            let stored = stored.await;
+            drop(load);
+            answering.after(stored, ready, watched).await
+        })
+    }
+
+    /// Commits a message without a decision, answers if that may be done, and decides behind it.
+    fn defer(
+        &self,
+        message: Undecided,
+        (peek, peer): (&Result<Peek, Unreadable>, &Peer),
+        answering: Answering,
+        load: Load,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let ready = answering.ready(&Arrival::Undecided);
+        let again = Undecided { id: message.id, body: message.body.clone(), received_us: message.received_us };
+        let receipt = self.receipt(again, (peek, peer), &ready, true);
+        let (gate, late) = (Arc::clone(&self.gate), self.late.clone());
+        let (told, hears) = oneshot::channel();
+        let on_commit: OnCommit = Box::new(move |Committed { seq }| {
+            lock(&gate).undecided(seq);
+            // The worker ends only with the channel; then the message stays undecided in the store.
+            let _ = late.send(Work::Decide(Late { message, tries: 0, told: Some(told), load: Some(load) }));
+        });
+        let stored = self.store.receive(&self.lease, receipt, on_commit);
+        Box::pin(async move { answering.after_deferred(stored.await, ready, hears).await })
+    }
+
+    fn receipt(
+        &self,
+        message: Undecided,
+        (peek, peer): (&Result<Peek, Unreadable>, &Peer),
+        ready: &Ready,
+        dedupe: bool,
+    ) -> Receipt {
+        let lone_lf = peek.as_ref().map_or(0, |peek| peek.lone_line_feeds(&message.body));
+        Receipt {
+            id: message.id,
+            received_us: message.received_us,
+            origin: Origin::Peer,
+            parent: None,
+            trace: message.id,
+            peer: peer.address.to_string(),
+            header: peek.as_ref().map_or_else(|_| Header::default(), |peek| header(peek, &message.body)),
+            body: message.body,
+            ack_code: ready.code(),
+            dedupe,
+            decision: None,
+            tries: 0,
+            lone_lf: u32::try_from(lone_lf).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+impl Intake for Inlet {
+    fn receive(&self, frame: Bytes, peer: &Peer) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        Inlet::receive(self, frame, peer)
+    }
+
+    fn fragment(&self, bytes: Bytes, peer: &Peer, why: BrokenFrame) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let plan = self.plan.load_full();
+        let load = self.valve.carry(bytes.len());
+        let peek = hl7::peek(&bytes);
+        let message = Undecided { id: MessageId::new(), body: bytes, received_us: self.clock.now_us() };
+        let mut receipt = self.receipt(message, (&peek, peer), &Ready::Silent, false);
+        let reason = Reason { code: why.code().to_owned(), step: None };
+        let decided = plain(&plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()));
+        receipt.decision = Some(decided.decision);
+        let stored = self.store.receive(&self.lease, receipt, self.hand_over_on_commit(Vec::new()));
+        let channel = self.name().clone();
+        Box::pin(async move {
+            if let Err(error) = stored.await {
+                tracing::warn!(channel = %channel, error = %error, "a broken frame could not be kept");
+            }
+            drop(load);
+        })
+    }
+}
+
+fn hand_over(released: Vec<Vec<Handover>>) {
+    for (outbound, parcel) in released.into_iter().flatten() {
+        outbound.hand_over(parcel);
+    }
+}
+
+/// What the acknowledgement is decided by.
+pub(crate) fn arrival(outcome: &Outcome) -> Arrival<'_> {
+    match outcome {
+        Outcome::Routed => Arrival::Routed,
+        Outcome::Filtered => Arrival::Filtered,
+        Outcome::Unrouted => Arrival::Unrouted,
+        Outcome::Failed(told) => Arrival::Failed(told),
+    }
+}
+
+fn header(peek: &Peek, bytes: &[u8]) -> Header {
+    let text = |value: &[u8]| match peek.charset().decode(value) {
+        Ok(text) => text.into_owned(),
+        Err(_) => String::from_utf8_lossy(value).into_owned(),
+    };
+    Header {
+        control_id: text(peek.control_id(bytes)),
+        kind: text(peek.message_type(bytes)),
+        application: text(peek.sending_application(bytes)),
+        facility: text(peek.sending_facility(bytes)),
+        version: text(peek.version(bytes)),
+        charset: peek.charset().name().to_owned(),
+    }
+}
+
+fn lock<T>(gate: &Mutex<Gate<T>>) -> MutexGuard<'_, Gate<T>> {
+    gate.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,56 @@
+//! What is in force for a channel at one moment, swapped as a whole by `apply`.
+
+use std::sync::Arc;
+
+use ::channel::Channel;
+use store::{LaneKey, Lease, RevisionId, Store};
+
+use crate::keys;
+use crate::outbound::Outbound;
+use crate::site::{ChannelPlan, DestinationPlan};
+
+/// A revision of a channel with the destinations that it talks to.
+pub struct Plan {
+    /// The stored revision.
+    pub revision: RevisionId,
+    /// Its hash, as people see it.
+    pub hash: String,
+    /// What it does with messages.
+    pub channel: Arc<Channel>,
+    /// Its destinations, in the order of the program.
+    pub routes: Vec<Route>,
+}
+
+/// A destination as the program sees it.
+pub struct Route {
+    /// The running destination.
+    pub outbound: Arc<Outbound>,
+    /// The tag of its definition of order.
+    pub scheme: u16,
+    /// Nobody waits for anybody.
+    pub unordered: bool,
+    /// The lane of deliveries without a value of `order_by`; the only lane without `order_by`.
+    pub lane_none: LaneKey,
+}
+
+impl Plan {
+    /// Joins a compiled channel with its running destinations; those must be there by name.
+    pub fn new(
+        (revision, hash): (RevisionId, String),
+        plan: &ChannelPlan,
+        outbounds: &[Arc<Outbound>],
+        (store, lease): (&Store, &Lease),
+    ) -> Plan {
+        let route = |destination: &DestinationPlan| {
+            let outbound = outbounds.iter().find(|outbound| outbound.name == destination.name)?;
+            Some(Route {
+                outbound: Arc::clone(outbound),
+                scheme: destination.scheme,
+                unordered: destination.settings.lane.unordered,
+                lane_none: keys::tagged(destination.scheme, store.lane_key(lease, outbound.id, b"")),
+            })
+        };
+        let routes = plan.destinations.iter().filter_map(route).collect();
+        Plan { revision, hash, channel: Arc::clone(&plan.channel), routes }
+    }
+}

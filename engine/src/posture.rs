@@ -1,0 +1,38 @@
+//! Whether this machine and these files are fit to run on.
+
+use config::site::exposures;
+use config::{Profile, Server};
+
+use crate::StartOptions;
+use crate::site::Site;
+use crate::start_error::StartError;
+
+/// Checks what may be checked before anything is opened; answers what status warns of.
+pub fn check(site: &Site, options: &StartOptions) -> Result<Vec<String>, StartError> {
+    let mut concerns: Vec<String> = match exposures(&site.paths.site) {
+        Ok(found) => found.iter().map(ToString::to_string).collect(),
+        Err(error) => vec![format!("the modes of the site's files cannot be read: {error}")],
+    };
+    if rustix::process::geteuid().is_root() && !options.allow_root {
+        concerns.push("the engine runs as root".to_owned());
+    }
+    match site.server.profile {
+        Profile::Development => Ok(concerns.into_iter().chain(standing(&site.server)).collect()),
+        Profile::Production => {
+            // decisions.md 7: an administrator with a second factor. There are no accounts in this version.
+            concerns.push("production needs a claimed administrator, and this version has no accounts".to_owned());
+            Err(StartError::Posture(format!("the profile `production` is refused:\n  {}", concerns.join("\n  "))))
+        }
+    }
+}
+
+/// What is worth a warning as long as it stays so.
+fn standing(server: &Server) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if server.key_beside_data {
+        warnings.push(
+            "the store's key lies beside its data: copy `keys/store.key` to another place, and keep it out of backups".to_owned(),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,253 @@
+//! One channel at work: its listener, its programs, its destinations.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use config::Name;
+use connectors::mllp::{Listener, ListenerStats};
+use connectors::{Flow, Intake, Resources, SourceSettings};
+use store::{Lease, RevisionId};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::inlet::{ChannelGate, Inlet, Shared};
+use crate::late;
+use crate::outbound::Outbound;
+use crate::plan::Plan;
+use crate::site::{ChannelFile, ChannelPlan, DestinationPlan};
+
+/// A running channel.
+pub struct Running {
+    /// Where its messages come in.
+    pub inlet: Arc<Inlet>,
+    gate: ChannelGate,
+    state: Mutex<State>,
+    late: JoinHandle<()>,
+}
+
+struct State {
+    file: ChannelFile,
+    source: SourceSettings,
+    listening: Option<Listening>,
+    destinations: BTreeMap<Name, Destination>,
+}
+
+struct Destination {
+    plan: DestinationPlan,
+    outbound: Arc<Outbound>,
+    /// Sends, once the channel has started to.
+    task: Option<JoinHandle<()>>,
+}
+
+struct Listening {
+    address: SocketAddr,
+    stats: Arc<ListenerStats>,
+    task: JoinHandle<()>,
+    /// Tells this listener alone to finish what it has in hand and end.
+    retire: oneshot::Sender<()>,
+}
+
+/// The names of destinations that a person has put on hold.
+pub type Held = std::collections::BTreeSet<Name>;
+
+impl Running {
+    /// Makes a channel that neither listens nor sends yet.
+    pub fn new(
+        shared: &Shared,
+        lease: Lease,
+        revision: (RevisionId, String),
+        plan: &ChannelPlan,
+        held: &Held,
+    ) -> Arc<Running> {
+        let gate = ChannelGate::default();
+        let destinations: BTreeMap<Name, Destination> = plan
+            .destinations
+            .iter()
+            .filter_map(|destination| {
+                let made = make(shared, &lease, &gate, destination, held)?;
+                Some((destination.name.clone(), made))
+            })
+            .collect();
+        let outbounds: Vec<_> = destinations.values().map(|d| Arc::clone(&d.outbound)).collect();
+        let in_force = Plan::new(revision, plan, &outbounds, (&shared.store, &lease));
+        let (sender, waiting) = mpsc::unbounded_channel();
+        let inlet = Arc::new(Inlet::new(shared, lease, in_force, Arc::clone(&gate), sender));
+        let late = tokio::spawn(late::run(Arc::clone(&inlet), waiting));
+        let state = State {
+            file: plan.file.clone(),
+            source: plan.source.clone(),
+            listening: None,
+            destinations,
+        };
+        Arc::new(Running { inlet, gate, state: Mutex::new(state), late })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The texts in force.
+    pub fn file(&self) -> ChannelFile {
+        self.state().file.clone()
+    }
+
+    /// Where its messages come from, in words.
+    pub fn source(&self) -> String {
+        self.state().source.to_string()
+    }
+
+    /// Its source's settings.
+    pub fn source_settings(&self) -> SourceSettings {
+        self.state().source.clone()
+    }
+
+    /// Its destinations with what they do at this moment.
+    pub fn destinations(&self) -> Vec<(DestinationPlan, Arc<Outbound>)> {
+        self.state().destinations.values().map(|d| (d.plan.clone(), Arc::clone(&d.outbound))).collect()
+    }
+
+    /// One of its destinations.
+    pub fn destination(&self, name: &Name) -> Option<Arc<Outbound>> {
+        self.state().destinations.get(name).map(|d| Arc::clone(&d.outbound))
+    }
+
+    /// The address that it listens on and what its listener has counted.
+    pub fn listening(&self) -> Option<(SocketAddr, Arc<ListenerStats>)> {
+        self.state().listening.as_ref().map(|l| (l.address, Arc::clone(&l.stats)))
+    }
+
+    /// Lets the destinations read what the store has for them, and send.
+    pub fn start_sending(&self) {
+        for destination in self.state().destinations.values_mut() {
+            if destination.task.is_none() {
+                destination.task = Some(tokio::spawn(Arc::clone(&destination.outbound).run()));
+            }
+        }
+    }
+
+    /// Serves a bound listener; the one before, if any, finishes what it has in hand.
+    pub fn listen(&self, listener: Listener, source: SourceSettings) {
+        let (address, stats) = (listener.address(), listener.stats());
+        let intake: Arc<dyn Intake> = Arc::clone(&self.inlet) as Arc<dyn Intake>;
+        let (retire, retired) = oneshot::channel();
+        let flow = until_retired(self.inlet.valve().flow(), retired);
+        let task = tokio::spawn(listener.run(intake, flow));
+        let mut state = self.state();
+        state.source = source;
+        if let Some(before) = state.listening.replace(Listening { address, stats, task, retire }) {
+            // One that has ended by itself no longer listens to this either.
+            let _ = before.retire.send(());
+        }
+    }
+
+    /// Ends the listener alone; what it has in hand is finished and answered.
+    pub async fn unbind(&self) {
+        let listening = self.state().listening.take();
+        if let Some(listening) = listening {
+            let _ = listening.retire.send(());
+            // A listener that panicked has closed its sockets, which is all that is wanted here.
+            let _ = listening.task.await;
+        }
+    }
+
+    /// Puts another revision into force: its program, its destinations; not its source.
+    ///
+    /// Destinations that stay keep their queues. Those that are gone end after what they send now; their deliveries are held in
+    /// the store by the act that removed them.
+    pub fn adopt(&self, shared: &Shared, lease: &Lease, revision: (RevisionId, String), plan: &ChannelPlan) {
+        let mut state = self.state();
+        for destination in &plan.destinations {
+            match state.destinations.get_mut(&destination.name) {
+                Some(known) => {
+                    known.outbound.reconfigure(destination.settings.clone());
+                    known.plan = destination.clone();
+                }
+                None => {
+                    if let Some(mut made) = make(shared, lease, &self.gate, destination, &Held::new()) {
+                        made.task = Some(tokio::spawn(Arc::clone(&made.outbound).run()));
+                        state.destinations.insert(destination.name.clone(), made);
+                    }
+                }
+            }
+        }
+        let outbounds: Vec<_> = state.destinations.values().map(|d| Arc::clone(&d.outbound)).collect();
+        self.inlet.swap(Plan::new(revision, plan, &outbounds, (&shared.store, lease)));
+        state.file = plan.file.clone();
+        state.destinations.retain(|name, destination| {
+            let stays = plan.destinations.iter().any(|d| d.name == *name);
+            if !stays {
+                destination.outbound.stop();
+            }
+            stays
+        });
+    }
+
+    /// Stops reading and accepting; what is in hand is finished and answered.
+    pub async fn stop_listening(&self) {
+        self.inlet.valve().close();
+        self.unbind().await;
+    }
+
+    /// Sends what can go at once, until the deadline.
+    pub async fn drain(&self, deadline: Instant) {
+        let destinations = std::mem::take(&mut self.state().destinations);
+        destinations.values().for_each(|d| d.outbound.drain());
+        for mut task in destinations.into_values().filter_map(|d| d.task) {
+            if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+        self.late.abort();
+    }
+}
+
+fn make(
+    shared: &Shared,
+    lease: &Lease,
+    gate: &ChannelGate,
+    plan: &DestinationPlan,
+    held: &Held,
+) -> Option<Destination> {
+    let id = lease.destination(&plan.name)?;
+    let gate = Arc::clone(gate);
+    let open_before = move || gate.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).open_before();
+    let outbound = Outbound::new(
+        (plan.name.clone(), id),
+        (shared.store.clone(), lease.clone()),
+        plan.settings.clone(),
+        held.contains(&plan.name),
+        Box::new(open_before),
+    );
+    Some(Destination { plan: plan.clone(), outbound, task: None })
+}
+
+/// The channel's flow for one listener, which may be closed apart from the others.
+fn until_retired(mut flow: watch::Receiver<Flow>, mut retired: oneshot::Receiver<()>) -> watch::Receiver<Flow> {
+    let (own, followed) = watch::channel(*flow.borrow());
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = &mut retired => {
+                    own.send_replace(Flow::Close);
+                    return;
+                }
+                changed = flow.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    own.send_replace(*flow.borrow());
+                }
+            }
+        }
+    });
+    followed
+}
+
+/// Binds the source of a channel.
+pub async fn bind(source: &SourceSettings, resources: &Resources) -> Result<Listener, net::BindError> {
+    match source {
+        SourceSettings::Mllp(settings) => Listener::bind(settings.clone(), resources).await,
+    }
+}

@@ -1,0 +1,240 @@
+//! One channel file, compiled into what runs.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ::channel::{CHANNEL_FIELDS, Channel, DESTINATION_FIELDS, SOURCE_FIELDS, Tables};
+use config::{CodeTable, Diagnostics, Name, Scope, Section, SiteFile, Span, Table};
+use connectors::{DESTINATIONS, DestinationSettings, SOURCES, SourceSettings};
+
+use jiff::tz::TimeZone;
+use store::NewRevision;
+
+use super::Surroundings;
+use crate::keys;
+use crate::outbound::Settings;
+use crate::retry::{LANE_FIELDS, LaneSettings};
+
+/// Everything that decides what a channel does: its file and the code tables that it uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelFile {
+    /// The file's stem.
+    pub name: Name,
+    /// What it says.
+    pub text: String,
+    /// The code tables that it uses, by name.
+    pub tables: Vec<SiteFile>,
+}
+
+impl ChannelFile {
+    /// The texts of a stored revision; nothing when they cannot be read.
+    pub fn stored(revision: &store::Revision) -> Option<ChannelFile> {
+        let tables: BTreeMap<String, String> = serde_json::from_str(&revision.tables).ok()?;
+        let tables = tables.into_iter().map(|(name, text)| {
+            let path = format!("tables/{name}.csv");
+            Some(SiteFile { name: Name::new(&name).ok()?, path, text })
+        });
+        Some(ChannelFile {
+            name: revision.summary.channel.clone(),
+            text: revision.text.clone(),
+            tables: tables.collect::<Option<Vec<_>>>()?,
+        })
+    }
+
+    /// The texts as the store keeps them.
+    pub fn revision(&self) -> NewRevision {
+        let tables = self.tables.iter().map(|table| (table.name.clone(), table.text.clone()));
+        NewRevision { text: self.text.clone(), tables: tables.collect() }
+    }
+
+    /// What names this revision to people: equal texts have equal hashes.
+    pub fn hash(&self) -> String {
+        self.revision().hash().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A channel ready to run.
+#[derive(Clone)]
+pub struct ChannelPlan {
+    /// What it was compiled from.
+    pub file: ChannelFile,
+    /// Where it gets its messages.
+    pub source: SourceSettings,
+    /// What it does with them.
+    pub channel: Arc<Channel>,
+    /// Where it sends them, in the order of the file and of the program.
+    pub destinations: Vec<DestinationPlan>,
+    /// Where the file says what it listens on.
+    pub listen_span: Span,
+}
+
+/// A destination ready to run.
+#[derive(Clone)]
+pub struct DestinationPlan {
+    /// Its name.
+    pub name: Name,
+    /// How it is reached and how its lane behaves.
+    pub settings: Settings,
+    /// The tag of its definition of order.
+    pub scheme: u16,
+    /// Its `order_by`, as written, for comparing.
+    pub order_by: String,
+}
+
+/// What reading a channel file gives, before it is joined with its texts.
+pub(super) struct Read {
+    source: SourceSettings,
+    channel: Channel,
+    destinations: Vec<DestinationPlan>,
+    listen_span: Span,
+}
+
+impl ChannelPlan {
+    pub(super) fn new(file: ChannelFile, read: Read) -> ChannelPlan {
+        ChannelPlan {
+            file,
+            source: read.source,
+            channel: Arc::new(read.channel),
+            destinations: read.destinations,
+            listen_span: read.listen_span,
+        }
+    }
+
+    /// The address of its listener.
+    pub fn listens_on(&self) -> Option<SocketAddr> {
+        match &self.source {
+            SourceSettings::Mllp(settings) => Some(settings.listen),
+        }
+    }
+}
+
+/// Remembers which code tables a channel asked for.
+pub(super) struct Watched<'a> {
+    tables: &'a dyn Tables,
+    used: RefCell<BTreeSet<Name>>,
+}
+
+impl<'a> Watched<'a> {
+    pub(super) fn new(tables: &'a dyn Tables) -> Watched<'a> {
+        Watched { tables, used: RefCell::default() }
+    }
+
+    pub(super) fn used(self) -> Vec<Name> {
+        self.used.into_inner().into_iter().collect()
+    }
+}
+
+impl Tables for Watched<'_> {
+    fn table(&self, name: &Name) -> Option<Arc<CodeTable>> {
+        self.used.borrow_mut().insert(name.clone());
+        self.tables.table(name)
+    }
+
+    fn names(&self) -> Vec<Name> {
+        self.tables.names()
+    }
+
+    fn zone(&self) -> TimeZone {
+        self.tables.zone()
+    }
+}
+
+struct StoredTables {
+    tables: BTreeMap<Name, Arc<CodeTable>>,
+    zone: TimeZone,
+}
+
+impl Tables for StoredTables {
+    fn table(&self, name: &Name) -> Option<Arc<CodeTable>> {
+        self.tables.get(name).cloned()
+    }
+
+    fn names(&self) -> Vec<Name> {
+        self.tables.keys().cloned().collect()
+    }
+
+    fn zone(&self) -> TimeZone {
+        self.zone.clone()
+    }
+}
+
+/// Compiles a channel from texts that were stored as a revision.
+pub fn compile(file: ChannelFile, surroundings: &Surroundings) -> (Option<ChannelPlan>, Diagnostics) {
+    let mut diagnostics = Diagnostics::new();
+    let mut tables = BTreeMap::new();
+    for table in &file.tables {
+        if let Some(read) = CodeTable::parse(table.name.clone(), &table.path, &table.text, &mut diagnostics) {
+            tables.insert(table.name.clone(), Arc::new(read));
+        }
+    }
+    let path = format!("channels/{}.toml", file.name);
+    let tables = StoredTables { tables, zone: surroundings.zone.clone() };
+    let read_plan = read(&path, &file.text, &tables, surroundings, &mut diagnostics);
+    let plan = match read_plan {
+        Some(read) if !diagnostics.has_errors() => Some(ChannelPlan::new(file, read)),
+        _ => None,
+    };
+    (plan, diagnostics)
+}
+
+/// Reads a channel file by everybody's declarations and reports everything that is wrong with it.
+pub(super) fn read(
+    path: &str,
+    text: &str,
+    tables: &dyn Tables,
+    surroundings: &Surroundings,
+    diagnostics: &mut Diagnostics,
+) -> Option<Read> {
+    let root = config::parse_toml(diagnostics, path, text.to_owned())?;
+    let scope = Scope::none()
+        .with_vars(&surroundings.vars)
+        .with_secrets(&surroundings.secrets)
+        .with_paths(&surroundings.paths);
+    let top = Section::read(&root, &[CHANNEL_FIELDS], &scope.without_vars(), diagnostics);
+    let source = top.table_of("source");
+    let source = source.and_then(|t| Section::tagged(t, "type", SOURCES, &[SOURCE_FIELDS], &scope, diagnostics));
+    let tables_of_destinations = top.tables("destination");
+    let destinations: Vec<Option<(&'static str, Section<'_>)>> = tables_of_destinations
+        .into_iter()
+        .map(|table| destination_section(table, &scope, diagnostics))
+        .collect();
+    let source_settings = source.as_ref().and_then(|(kind, section)| SourceSettings::read(kind, section, diagnostics));
+    let plans: Vec<Option<DestinationPlan>> = destinations
+        .iter()
+        .map(|read| read.as_ref().and_then(|(kind, section)| destination(kind, section, diagnostics)))
+        .collect();
+    let sections: Vec<&Section<'_>> = destinations.iter().flatten().map(|(_, section)| section).collect();
+    let channel = Channel::compile(&top, source.as_ref().map(|(_, section)| section), &sections, tables, diagnostics);
+    let listen_span = source.as_ref().map(|(_, section)| section.span_of("listen"));
+    Some(Read {
+        source: source_settings?,
+        channel: channel?,
+        destinations: plans.into_iter().collect::<Option<Vec<_>>>()?,
+        listen_span: listen_span?,
+    })
+}
+
+fn destination_section<'t>(
+    table: &'t Table,
+    scope: &Scope<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(&'static str, Section<'t>)> {
+    Section::tagged(table, "type", DESTINATIONS, &[DESTINATION_FIELDS, LANE_FIELDS], scope, diagnostics)
+}
+
+fn destination(kind: &str, section: &Section<'_>, diagnostics: &mut Diagnostics) -> Option<DestinationPlan> {
+    let order_by: Vec<&str> = section.texts("order_by").iter().map(|text| text.value.as_str()).collect();
+    let order_by = order_by.join(" ");
+    let lane = LaneSettings::read(section, !order_by.is_empty());
+    if lane.unordered && !order_by.is_empty() {
+        diagnostics
+            .error("C0107", section.span_of("order"), "`order = \"none\"` and `order_by` contradict each other")
+            .label("either an order or none");
+    }
+    let connector = DestinationSettings::read(kind, section, diagnostics);
+    let name = section.text("name").and_then(|name| Name::new(&name.value).ok());
+    let scheme = keys::tag(if lane.unordered { "none" } else { &order_by });
+    Some(DestinationPlan { name: name?, settings: Settings { connector: connector?, lane }, scheme, order_by })
+}

@@ -1,0 +1,158 @@
+//! A site, read and checked as a whole: what the channel language, the connectors and the lanes
+//! each declare, joined into one reader, one check and one schema.
+
+mod channel_file;
+pub mod reference;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use ::channel::Tables;
+use config::{CodeTable, Diagnostics, Name, Paths, Secrets, Server, SiteFile, SiteFiles, Vars};
+use jiff::tz::TimeZone;
+
+pub use channel_file::{ChannelFile, ChannelPlan, DestinationPlan, compile};
+pub use schema::{channel_schema, server_schema};
+
+/// A site as its files say.
+pub struct Site {
+    /// Where its files and its data are.
+    pub paths: Paths,
+    /// `server.toml`.
+    pub server: Server,
+    /// What channel files may refer to.
+    pub surroundings: Surroundings,
+    /// The channels by name, as their files say.
+    pub channels: BTreeMap<Name, ChannelPlan>,
+    /// The channels whose files, or the code tables they use, have errors.
+    pub broken: Vec<Name>,
+}
+
+/// What a channel file may refer to, apart from its code tables.
+pub struct Surroundings {
+    /// The variables of the environment.
+    pub vars: Vars,
+    /// Secrets by reference.
+    pub secrets: Secrets,
+    /// Where relative paths lead.
+    pub paths: Paths,
+    /// The site's time zone.
+    pub zone: TimeZone,
+}
+
+impl Surroundings {
+    /// As the site's folder says now.
+    pub fn read(paths: &Paths, server: &Server) -> Surroundings {
+        let mut unseen = Diagnostics::new();
+        let files = SiteFiles::read(&paths.site, &mut unseen);
+        Surroundings::new(files.vars(&server.environment, &mut unseen), paths, Some(server))
+    }
+
+    fn new(vars: Vars, paths: &Paths, server: Option<&Server>) -> Surroundings {
+        // The name was checked when the server's settings were read.
+        let zone = server.and_then(|server| TimeZone::get(&server.zone).ok()).unwrap_or(TimeZone::UTC);
+        Surroundings { vars, secrets: Secrets::of_process(&paths.data), paths: paths.clone(), zone }
+    }
+}
+
+/// The code tables of a site's folder.
+struct FolderTables {
+    tables: BTreeMap<Name, Arc<CodeTable>>,
+    names: Vec<Name>,
+    zone: TimeZone,
+}
+
+impl Tables for FolderTables {
+    fn table(&self, name: &Name) -> Option<Arc<CodeTable>> {
+        self.tables.get(name).cloned()
+    }
+
+    fn names(&self) -> Vec<Name> {
+        self.names.clone()
+    }
+
+    fn zone(&self) -> TimeZone {
+        self.zone.clone()
+    }
+}
+
+/// Reads a site and reports everything that is wrong with it.
+///
+/// There is no site when `server.toml` is wrong; a channel with errors is in `broken` instead of `channels`.
+pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
+    let mut diagnostics = Diagnostics::new();
+    let files = SiteFiles::read(root, &mut diagnostics);
+    let paths = Paths::new(root, data.map(Path::to_owned));
+    let server = Server::read(&files, &paths, &mut diagnostics);
+    let environment = server.as_ref().map_or("development", |server| server.environment.as_str());
+    let vars = files.vars(environment, &mut diagnostics);
+    let surroundings = Surroundings::new(vars, &paths, server.as_ref());
+    let (channels, broken) = compile_all(&files, &surroundings, &mut diagnostics);
+    check_addresses(&channels, &mut diagnostics);
+    let site = server.map(|server| Site { paths, server, surroundings, channels, broken });
+    (site, diagnostics)
+}
+
+fn compile_all(
+    files: &SiteFiles,
+    surroundings: &Surroundings,
+    diagnostics: &mut Diagnostics,
+) -> (BTreeMap<Name, ChannelPlan>, Vec<Name>) {
+    let tables = FolderTables {
+        tables: files.tables(diagnostics),
+        names: files.table_names(),
+        zone: surroundings.zone.clone(),
+    };
+    let mut used: Vec<Name> = Vec::new();
+    let (mut channels, mut broken) = (BTreeMap::new(), Vec::new());
+    for file in &files.channels {
+        let errors_before = diagnostics.error_count();
+        let watched = channel_file::Watched::new(&tables);
+        let plan = channel_file::read(&file.path, &file.text, &watched, surroundings, diagnostics);
+        let names = watched.used();
+        used.extend(names.iter().cloned());
+        match plan {
+            Some(read) if diagnostics.error_count() == errors_before => {
+                let texts = texts_of(files, &names);
+                let text = ChannelFile { name: file.name.clone(), text: file.text.clone(), tables: texts };
+                channels.insert(file.name.clone(), ChannelPlan::new(text, read));
+            }
+            Some(_) | None => broken.push(file.name.clone()),
+        }
+    }
+    warn_of_unused(files, &used, diagnostics);
+    (channels, broken)
+}
+
+fn texts_of(files: &SiteFiles, names: &[Name]) -> Vec<SiteFile> {
+    files.tables.iter().filter(|file| names.contains(&file.name)).cloned().collect()
+}
+
+fn warn_of_unused(files: &SiteFiles, used: &[Name], diagnostics: &mut Diagnostics) {
+    for file in files.tables.iter().filter(|file| !used.contains(&file.name)) {
+        let id = diagnostics.add_file(file.path.as_str(), "");
+        let whole = diagnostics.files().whole(id);
+        diagnostics.warning("C0210", whole, format!("no channel uses the code table `{}`", file.name));
+    }
+}
+
+/// Two sources cannot listen on one address.
+fn check_addresses(channels: &BTreeMap<Name, ChannelPlan>, diagnostics: &mut Diagnostics) {
+    let mut taken: BTreeMap<std::net::SocketAddr, &ChannelPlan> = BTreeMap::new();
+    for plan in channels.values() {
+        let Some(address) = plan.listens_on().filter(|address| address.port() != 0) else { continue };
+        match taken.get(&address) {
+            Some(first) => {
+                diagnostics
+                    .error("C0208", plan.listen_span, format!("two channels listen on {address}"))
+                    .label("taken")
+                    .related(first.listen_span, format!("channel `{}` listens here", first.file.name));
+            }
+            None => {
+                taken.insert(address, plan);
+            }
+        }
+    }
+}

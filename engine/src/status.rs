@@ -1,0 +1,219 @@
+//! How everything is: the store's figures joined with what runs at this moment.
+
+use std::sync::Arc;
+
+use config::Name;
+use connectors::Flow;
+use store::{Counted, DeadGroup, Disposition, Scope, StoreError, What};
+
+use crate::engine::Engine;
+use crate::outbound::{Live, Outbound};
+use crate::running::Running;
+use crate::site::DestinationPlan;
+
+/// The engine at one moment.
+pub struct Status {
+    /// The label of the environment.
+    pub environment: String,
+    /// `development` or `production`.
+    pub profile: &'static str,
+    /// The name of this engine.
+    pub node: String,
+    /// `sqlite` or `postgres`.
+    pub store: &'static str,
+    /// When it started, microseconds UTC.
+    pub started_us: i64,
+    /// When this was asked, microseconds UTC.
+    pub now_us: i64,
+    /// Bytes free on the store's disk, and the reserve below which sources pause.
+    pub disk: crate::Disk,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
+    /// The channels, by name.
+    pub channels: Vec<ChannelStatus>,
+}
+
+/// A channel at one moment. Its figures are those of the store and survive a crash.
+pub struct ChannelStatus {
+    /// Its name.
+    pub name: Name,
+    /// `running`, `paused` or `stopped`.
+    pub state: &'static str,
+    /// Where its messages come from, in words.
+    pub source: String,
+    /// The hash of the revision in force.
+    pub revision: Option<String>,
+    /// Messages stored, by how they came to be.
+    pub received: Vec<(&'static str, i64)>,
+    /// Resends that were recognised; none of `received`.
+    pub duplicates: i64,
+    /// What became of the messages; the numbers add up to those of `received`.
+    pub dispositions: Vec<(Disposition, i64)>,
+    /// Messages whose program has not decided.
+    pub undecided: i64,
+    /// Connections that peers hold now.
+    pub peers: u64,
+    /// Connections refused since the listener was bound.
+    pub refused: u64,
+    /// Bytes between frames since then.
+    pub junk_bytes: u64,
+    /// When the last message came in since the start, microseconds UTC.
+    pub last_in_us: Option<i64>,
+    /// Its destinations.
+    pub destinations: Vec<DestinationStatus>,
+}
+
+/// A destination at one moment.
+pub struct DestinationStatus {
+    /// Its name.
+    pub name: Name,
+    /// `running`, `down`, `held` or `removed`.
+    pub state: &'static str,
+    /// Where it sends, in words.
+    pub to: String,
+    /// Nobody waits for anybody.
+    pub unordered: bool,
+    /// Deliveries waiting for their turn.
+    pub queued: i64,
+    /// Deliveries waiting for their time.
+    pub waiting: i64,
+    /// Deliveries that a person has stopped, all of them when the destination is on hold.
+    pub held: i64,
+    /// Deliveries accepted.
+    pub delivered: i64,
+    /// Dead letters, as the list of dead letters shows them.
+    pub dead: i64,
+    /// When the oldest open delivery's message arrived, microseconds UTC.
+    pub oldest_us: Option<i64>,
+    /// What it does at this moment.
+    pub live: Option<Live>,
+}
+
+impl ChannelStatus {
+    /// Messages stored, however they came to be.
+    pub fn received_in_all(&self) -> i64 {
+        self.received.iter().map(|(_, n)| n).sum()
+    }
+}
+
+impl Engine {
+    /// How everything within a scope is.
+    pub async fn status(&self, scope: &Scope) -> Result<Status, StoreError> {
+        // From the first hour on: the figures of the whole life of the store.
+        let stored = self.store().status(scope, 0).await?;
+        let dead = self.store().dead_letters(scope).await?;
+        let server = &self.inner.server;
+        let disk = *self.inner.disk.borrow();
+        let mut warnings = self.inner.warnings.clone();
+        if disk.is_low() {
+            warnings.push(format!("the disk has {} MiB left: sources are paused", disk.free >> 20));
+        }
+        Ok(Status {
+            environment: server.environment.clone(),
+            profile: server.profile.as_str(),
+            node: server.node.clone(),
+            store: match server.store_url {
+                config::StoreUrl::Sqlite(_) => "sqlite",
+                config::StoreUrl::Postgres { .. } => "postgres",
+            },
+            started_us: self.inner.started_us,
+            now_us: self.now_us(),
+            disk,
+            warnings,
+            channels: stored.into_iter().map(|channel| self.channel_status(channel, &dead)).collect(),
+        })
+    }
+
+    fn channel_status(&self, stored: store::ChannelStatus, dead: &[DeadGroup]) -> ChannelStatus {
+        let running = self.channel(&stored.channel);
+        let listening = running.as_ref().and_then(|running| running.listening());
+        let listener = listening.as_ref().map(|(_, stats)| stats.counts()).unwrap_or_default();
+        let destinations = stored.destinations.iter();
+        let destinations =
+            destinations.map(|d| destination_status(running.as_ref(), d, dead_at(dead, &stored.channel, &d.destination)));
+        let received = received(&stored.counts);
+        ChannelStatus {
+            state: match running.as_ref().map(|running| running.inlet.valve().now()) {
+                Some(Flow::Read) => "running",
+                Some(Flow::Pause) => "paused",
+                Some(Flow::Close) | None => "stopped",
+            },
+            source: running.as_ref().map_or_else(String::new, |running| running.source()),
+            revision: running.as_ref().map(|running| running.inlet.plan().hash.clone()),
+            duplicates: count(&stored.counts, What::Duplicates),
+            dispositions: dispositions(&stored.counts, received.iter().map(|(_, n)| n).sum()),
+            received,
+            undecided: stored.undecided,
+            peers: listener.connections,
+            refused: listener.refused,
+            junk_bytes: listener.junk_bytes,
+            last_in_us: running.as_ref().and_then(|running| running.inlet.last_in_us()),
+            destinations: destinations.collect(),
+            name: stored.channel,
+        }
+    }
+}
+
+fn count(counts: &Counted, what: What) -> i64 {
+    counts.get(&what).copied().unwrap_or(0)
+}
+
+fn received(counts: &Counted) -> Vec<(&'static str, i64)> {
+    vec![
+        ("peer", count(counts, What::ReceivedPeer)),
+        ("replay", count(counts, What::ReceivedReplay)),
+        ("edit", count(counts, What::ReceivedEdit)),
+        ("channel", count(counts, What::ReceivedChannel)),
+    ]
+}
+
+/// Final messages as counted; what is left of those received is not final yet.
+fn dispositions(counts: &Counted, received: i64) -> Vec<(Disposition, i64)> {
+    let finals = [
+        (Disposition::Delivered, What::Delivered),
+        (Disposition::PartlyDelivered, What::PartlyDelivered),
+        (Disposition::Filtered, What::Filtered),
+        (Disposition::Unrouted, What::Unrouted),
+        (Disposition::Rejected, What::Rejected),
+        (Disposition::Failed, What::Failed),
+        (Disposition::Discarded, What::Discarded),
+    ];
+    let finals = finals.map(|(disposition, what)| (disposition, count(counts, what)));
+    let open = received - finals.iter().map(|(_, n)| n).sum::<i64>();
+    std::iter::once((Disposition::Received, open)).chain(finals).collect()
+}
+
+fn dead_at(dead: &[DeadGroup], channel: &Name, destination: &Name) -> i64 {
+    let here = |group: &&DeadGroup| group.key.channel == *channel && group.key.destination.as_ref() == Some(destination);
+    dead.iter().filter(here).map(|group| group.count).sum()
+}
+
+fn destination_status(running: Option<&Arc<Running>>, stored: &store::DestinationStatus, dead: i64) -> DestinationStatus {
+    let found = running.and_then(|running| find(running, &stored.destination));
+    let live = found.as_ref().map(|(_, outbound)| outbound.live());
+    let state = match &live {
+        None => "removed",
+        Some(_) if stored.held_us.is_some() => "held",
+        Some(live) if live.down_since_us.is_some() => "down",
+        Some(_) => "running",
+    };
+    let plan = found.map(|(plan, _)| plan);
+    let open = stored.queued + stored.waiting + stored.held;
+    DestinationStatus {
+        name: stored.destination.clone(),
+        state,
+        to: plan.as_ref().map_or_else(String::new, |plan| plan.settings.connector.to_string()),
+        unordered: plan.is_some_and(|plan| plan.settings.lane.unordered),
+        queued: stored.queued,
+        waiting: stored.waiting,
+        held: if stored.held_us.is_some() { open } else { stored.held },
+        delivered: count(&stored.counts, What::DeliveriesDelivered),
+        dead,
+        oldest_us: stored.oldest_us,
+        live,
+    }
+}
+
+fn find(running: &Running, name: &Name) -> Option<(DestinationPlan, Arc<Outbound>)> {
+    running.destinations().into_iter().find(|(plan, _)| plan.name == *name)
+}

@@ -68,7 +68,14 @@ impl Program {
         Run { verdict: crate::run::run(self, message, budget, &mut None), notes: Vec::new() }
     }
 
-    /// The same, with a note of what each step looked at and changed.
+    /// What a message has to stay in order with at one destination, when it is sent there without running.
+    ///
+    /// Nothing when `order_by` cannot be read on it, or there is no such destination.
+    pub fn order_keys(&self, destination: usize, message: Message) -> Option<Vec<Vec<u8>>> {
+        crate::run::order_keys_of(self.routes.get(destination)?, message)
+    }
+
+    /// Runs a message through, with a note of what each step looked at and changed.
     pub fn trace(&self, message: Message, budget: &dyn Budget) -> Run {
         let mut recorder = Some(Recorder::default());
         let verdict = crate::run::run(self, message, budget, &mut recorder);

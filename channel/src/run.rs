@@ -122,6 +122,11 @@ fn wanted(
     Ok(holds?)
 }
 
+/// The order keys of a message that did not run.
+pub(crate) fn order_keys_of(route: &Route, message: Message) -> Option<Vec<Vec<u8>>> {
+    order_keys(route, &Transformed { message, changed: false }, &mut None).ok()
+}
+
 fn order_keys(
     route: &Route,
     transformed: &Transformed,

@@ -59,6 +59,27 @@ impl Store {
             .await
     }
 
+    /// The same lease with other destinations: whoever works under the old one goes on.
+    ///
+    /// Destinations that are not named any more keep their deliveries: those still open become `held`.
+    pub async fn extend(&self, lease: &Lease, destinations: &[Name]) -> Result<Lease, StoreError> {
+        let now_us = self.inner.time.latest_us();
+        let (lease, names) = (lease.clone(), destinations.to_vec());
+        self.desk(lease.channel())?
+            .run(move |session| {
+                Box::pin(async move {
+                    let rows = name_destinations(session, lease.channel(), &names, now_us).await?;
+                    Ok(Done::new(Lease::new(
+                        lease.name().clone(),
+                        lease.channel(),
+                        lease.epoch(),
+                        rows,
+                    )))
+                })
+            })
+            .await
+    }
+
     pub(crate) async fn channel_row(
         &self,
         channel: &Name,
@@ -92,24 +113,36 @@ async fn claim_channel(
     let state =
         row(session, EPOCH, values![channel]).await?.ok_or(StoreError::NotFound("channel"))?;
     let (epoch, last_seq) = (state.int(0)?, state.int(1)?);
-    for name in &claim.destinations {
-        session.run(MAKE_DESTINATION, values![channel, name.as_str(), claim.now_us]).await?;
+    let destinations = name_destinations(session, id, &claim.destinations, claim.now_us).await?;
+    Ok((Lease::new(claim.name, id, epoch, destinations), last_seq + 1))
+}
+
+/// Makes the destinations of a channel those that are named.
+async fn name_destinations(
+    session: &mut dyn Backend,
+    id: ChannelId,
+    names: &[Name],
+    now_us: i64,
+) -> Result<Destinations, StoreError> {
+    let channel = id.number();
+    for name in names {
+        session.run(MAKE_DESTINATION, values![channel, name.as_str(), now_us]).await?;
     }
     let mut destinations = Destinations::new();
     for known in session.rows(KNOWN_DESTINATIONS, values![channel]).await? {
         let destination = known.int(0)?;
-        match claim.destinations.iter().find(|name| known.text(1) == Ok(name.as_str())) {
+        match names.iter().find(|name| known.text(1) == Ok(name.as_str())) {
             Some(name) => {
                 destinations.insert(name.clone(), DestinationId::from_number(destination));
             }
             None if known.int_or_none(2)?.is_none() => {
-                session.run(REMOVE_DESTINATION, values![destination, claim.now_us]).await?;
-                session.run(STRAND, values![destination, claim.now_us]).await?;
+                session.run(REMOVE_DESTINATION, values![destination, now_us]).await?;
+                session.run(STRAND, values![destination, now_us]).await?;
             }
             None => {}
         }
     }
-    Ok((Lease::new(claim.name, id, epoch, destinations), last_seq + 1))
+    Ok(destinations)
 }
 
 const _: () = assert!(DeliveryState::Held.code() == 12, "STRAND writes it");

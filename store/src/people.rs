@@ -5,7 +5,7 @@ use config::Name;
 use phi::Phi;
 
 use crate::error::StoreError;
-use crate::ids::{MessageId, RevisionId};
+use crate::ids::{DeliveryId, MessageId, RevisionId};
 use crate::read::{
     BodyOf, ChannelStatus, DeadGroup, DeadKey, Letter, MessageDetail, MessageFilter, Messages,
     Page, Revision, RevisionSummary,
@@ -40,6 +40,15 @@ impl Store {
         id: MessageId,
     ) -> Result<Option<MessageDetail>, StoreError> {
         self.inner.reader.message(scope, id).await
+    }
+
+    /// The message that a delivery is a part of.
+    pub async fn message_of(
+        &self,
+        scope: &Scope,
+        delivery: DeliveryId,
+    ) -> Result<Option<MessageId>, StoreError> {
+        self.inner.reader.message_of(scope, delivery).await
     }
 
     /// Bytes. The caller records that somebody saw them.

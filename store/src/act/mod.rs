@@ -7,6 +7,7 @@ mod destinations;
 mod discard;
 mod record;
 mod replay;
+mod retire;
 
 pub use apply::NewRevision;
 pub use deliveries::Moved;

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::audit::{self, Act, Entry, Json, Target};
 use crate::backend::{Backend, Done, Framing};
 use crate::error::StoreError;
-use crate::group::{Counts, DeliveryRow, Group, MessageBody, MessageRow, OutcomeRow, Unwritten};
+use crate::group::{Counts, DeliveryRow, count_outcome, Group, MessageBody, MessageRow, OutcomeRow, Unwritten};
 use crate::ids::{ChannelId, DeliveryId, DestinationId, MessageId};
 use crate::lease::Lease;
-use crate::receipt::{Committed, OnCommit};
+use crate::receipt::{Committed, Decision, OnCommit};
 use crate::scope::Scope;
 use crate::seal::{self, Column, FreshKey, Place};
 use crate::sql::{Row, Session, row, statements, values};
@@ -28,6 +28,9 @@ statements! {
     SUPERSEDE_DELIVERY = "update deliveries set superseded_by = $3 where message = $1 and id = $2";
     SUPERSEDE_MESSAGE = "update messages set superseded_by = $2 where id = $1";
     SUPERSEDE_DEAD = "update deliveries set superseded_by = $2 where message = $1 and state = 21 and superseded_by is null";
+    SUPERSEDE_DEAD_AT = "update deliveries set superseded_by = $2 where message = $1 and state = 21 and superseded_by is null
+        and destination = $3";
+    LANES = "select lane, 0 from deliveries where id = $1 union all select lane, n from delivery_keys where delivery = $1 order by 2";
     TOKEN = "select result from act_tokens where token = $1";
     KEEP_TOKEN = "insert into act_tokens (token, result, created_us) values ($1, $2, $3)";
 }
@@ -38,7 +41,7 @@ pub struct SentReplay {
     pub id: MessageId,
     /// The old delivery; it must be final.
     pub of: DeliveryId,
-    /// The new deliveries, with the lanes that they hold.
+    /// The new deliveries, with the lanes that they hold; without any, those of the old delivery.
     pub to: Vec<(DeliveryId, DestinationId, Vec<LaneKey>)>,
     /// A repeated request with the same token is answered with what the first one did.
     pub token: Option<String>,
@@ -46,10 +49,14 @@ pub struct SentReplay {
 
 /// Runs the current revision on the bytes of an old message.
 pub struct RawReplay {
-    /// The new message; undecided until a program has run on it.
+    /// The new message.
     pub id: MessageId,
     /// The old message; it must be final.
     pub of: MessageId,
+    /// What the current revision made of it; without one the new message comes back as undecided.
+    pub decision: Option<Decision>,
+    /// The destinations whose dead letters it takes the place of; all of them when empty.
+    pub destinations: Vec<DestinationId>,
     /// A repeated request with the same token is answered with what the first one did.
     pub token: Option<String>,
 }
@@ -69,10 +76,24 @@ struct Order {
     id: MessageId,
     of: Of,
     deliveries: Vec<DeliveryRow>,
+    /// Set when the program has decided.
+    outcome: Option<OutcomeRow>,
+    /// The destinations whose dead letters are superseded; all of them when empty.
+    destinations: Vec<DestinationId>,
     /// The control id, sealed for the new row.
     control_id: Vec<u8>,
     key: FreshKey,
     token: Option<String>,
+}
+
+/// What is new about a replay.
+#[derive(Default)]
+struct Made {
+    deliveries: Vec<DeliveryRow>,
+    outcome: Option<OutcomeRow>,
+    destinations: Vec<DestinationId>,
+    /// The key that sealed something in it.
+    key: Option<FreshKey>,
 }
 
 #[derive(Clone, Copy)]
@@ -97,23 +118,20 @@ impl Store {
         let old = self.inner.reader.row(SOURCE_DELIVERY, values![replay.of.uuid()]).await?;
         let old = old.ok_or(StoreError::NotFound("delivery"))?;
         let part = old.int(5)?;
-        let deliveries = replay
-            .to
-            .into_iter()
-            .map(|(id, destination, keys)| delivery(id, destination, part, keys));
-        let (deliveries, of) = (deliveries.collect(), Of::Delivery(replay.of));
-        self.replay(
-            scope,
-            act,
-            lease,
-            (replay.id, of, replay.token, old.id(0)?),
-            deliveries,
-            on_commit,
-        )
-        .await
+        let mut lanes = Vec::new();
+        for row in self.inner.reader.rows(LANES, values![replay.of.uuid()]).await? {
+            lanes.push(LaneKey(row.token(0)?));
+        }
+        let deliveries = replay.to.into_iter().map(|(id, destination, keys)| {
+            let keys = if keys.is_empty() { lanes.clone() } else { keys };
+            delivery(id, destination, part, keys)
+        });
+        let made = Made { deliveries: deliveries.collect(), ..Made::default() };
+        let (of, source) = (Of::Delivery(replay.of), old.id(0)?);
+        self.replay((scope, act, lease), (replay.id, of, replay.token, source), made, on_commit).await
     }
 
-    /// Replays a message through the current revision: it comes back as an undecided message.
+    /// Replays a message through the current revision.
     pub async fn replay_raw(
         &self,
         scope: &Scope,
@@ -122,25 +140,22 @@ impl Store {
         replay: RawReplay,
         on_commit: OnCommit,
     ) -> Result<Replayed, StoreError> {
-        let of = Of::Message(replay.of);
-        self.replay(
-            scope,
-            act,
-            lease,
-            (replay.id, of, replay.token, replay.of.uuid()),
-            Vec::new(),
-            on_commit,
-        )
-        .await
+        let mut made = Made { destinations: replay.destinations, ..Made::default() };
+        if let Some(decision) = replay.decision {
+            let sealed = self.intake(lease).decided(replay.id, decision)?;
+            made.deliveries = sealed.row.deliveries;
+            made.outcome = Some(sealed.row.outcome);
+            made.key = Some(sealed.key);
+        }
+        let (of, source) = (Of::Message(replay.of), replay.of.uuid());
+        self.replay((scope, act, lease), (replay.id, of, replay.token, source), made, on_commit).await
     }
 
     async fn replay(
         &self,
-        scope: &Scope,
-        act: &Act,
-        lease: &Lease,
+        (scope, act, lease): (&Scope, &Act, &Lease),
         (id, of, token, source): (MessageId, Of, Option<String>, Uuid),
-        deliveries: Vec<DeliveryRow>,
+        made: Made,
         on_commit: OnCommit,
     ) -> Result<Replayed, StoreError> {
         let channel = lease.channel();
@@ -160,10 +175,14 @@ impl Store {
             .open(channel, Column::ControlId, source, sealed.blob(0)?)
             .await
             .unwrap_or_default();
-        let key = self.inner.ring.sealing(channel, act.now_us)?;
+        let key = match made.key {
+            Some(key) => key,
+            None => self.inner.ring.sealing(channel, act.now_us)?,
+        };
         let place = Place { channel, column: Column::ControlId, row: id.uuid() };
         let control_id = seal::seal(&key.key, place, &plain);
-        let order = Order { id, of, deliveries, control_id, key, token };
+        let Made { deliveries, outcome, destinations, .. } = made;
+        let order = Order { id, of, deliveries, outcome, destinations, control_id, key, token };
         let (job_act, lease) = (act.clone(), lease.clone());
         self.act(channel.number(), act, move |session, parts| {
             Box::pin(
@@ -216,6 +235,7 @@ async fn carry_out(
     }
     let (source, body, old) = source(session, channel, order.of).await?;
     let (id, of) = (order.id, order.of);
+    let destinations = order.destinations.clone();
     let key = order.key.clone();
     if !key.key.is_committed() {
         insert_key(session, &key.row, act.now_us).await?;
@@ -231,7 +251,7 @@ async fn carry_out(
         Err(Unwritten::Fenced) => return Err(StoreError::Fenced),
         Err(Unwritten::Failed(error)) => return Err(error),
     }
-    supersede(session, of, old, id).await?;
+    supersede(session, of, old, (id, &destinations)).await?;
     if let Some(token) = token {
         session.run(KEEP_TOKEN, values![&token[..], format!("{id} {seq}"), act.now_us]).await?;
     }
@@ -319,10 +339,13 @@ fn group(
         lone_lf: source.int(11)?,
         ack_code: source.text(12)?.to_owned(),
         tries: 0,
-        outcome: OutcomeRow {
-            disposition: Disposition::Received.code(),
-            revision: if raw { None } else { source.int_or_none(15)? },
-            ..OutcomeRow::default()
+        outcome: match order.outcome {
+            Some(decided) => decided,
+            None => OutcomeRow {
+                disposition: Disposition::Received.code(),
+                revision: if raw { None } else { source.int_or_none(15)? },
+                ..OutcomeRow::default()
+            },
         },
         deliveries: order.deliveries,
     };
@@ -330,7 +353,12 @@ fn group(
     counts.channel(channel.number(), What::ReceivedReplay, 1);
     for delivery in &message.deliveries {
         counts.destination(channel.number(), delivery.destination, What::DeliveriesMade, 1);
+        if delivery.state == DeliveryState::Dead.code() {
+            counts.destination(channel.number(), delivery.destination, What::DeliveriesDead, 1);
+        }
     }
+    let outcome = &message.outcome;
+    count_outcome(&mut counts, channel.number(), outcome.disposition, outcome.reason_code.as_deref());
     Ok(Group { messages: vec![message], counts, now_us, ..Group::default() })
 }
 
@@ -339,15 +367,22 @@ async fn supersede(
     session: &mut dyn Session,
     of: Of,
     old: Uuid,
-    by: MessageId,
+    (by, destinations): (MessageId, &[DestinationId]),
 ) -> Result<(), StoreError> {
     match of {
         Of::Delivery(id) => {
             session.run(SUPERSEDE_DELIVERY, values![old, id.uuid(), by.uuid()]).await.map(drop)
         }
-        Of::Message(_) => {
+        Of::Message(_) if destinations.is_empty() => {
             session.run(SUPERSEDE_DEAD, values![old, by.uuid()]).await?;
             session.run(SUPERSEDE_MESSAGE, values![old, by.uuid()]).await.map(drop)
+        }
+        Of::Message(_) => {
+            for destination in destinations {
+                let at = values![old, by.uuid(), destination.number()];
+                session.run(SUPERSEDE_DEAD_AT, at).await?;
+            }
+            Ok(())
         }
     }
 }

@@ -268,7 +268,7 @@ enum Told {
 /// Codes of messages that are set aside, counted apart.
 const QUARANTINE: [&str; 2] = ["crash", "unreadable"];
 
-fn count_outcome(counts: &mut Counts, channel: i64, disposition: i64, reason: Option<&str>) {
+pub(crate) fn count_outcome(counts: &mut Counts, channel: i64, disposition: i64, reason: Option<&str>) {
     let disposition = Disposition::from_code(disposition).unwrap_or(Disposition::Received);
     if let Some(what) = What::disposition(disposition) {
         counts.channel(channel, what, 1);

@@ -2,11 +2,13 @@
 
 mod assemble;
 mod counts;
+mod rare;
 mod resolve;
 mod rows;
 
-pub(crate) use assemble::{Assembled, Item, Work};
+pub(crate) use assemble::{Assembled, Item, Work, count_outcome};
 pub(crate) use counts::{Counts, hour_of};
+pub(crate) use rare::write_rare;
 pub(crate) use rows::{
     DecideRow, DeliveryRow, MessageBody, MessageRow, Of, OutcomeRow, SettleRow, TryRow,
 };

@@ -30,6 +30,7 @@ statements! {
         from deliveries d join destinations t on t.id = d.destination where d.message = $1 order by d.id";
     ATTEMPTS = "select delivery, started_us, duration_us, peer, code, answered, response, error from attempts where message = $1 \
         order by delivery, started_us";
+    MESSAGE_OF = "select message, channel from deliveries where id = $1";
     CHILDREN = "select id, origin, received_us, disposition from messages where parent = $1 order by id limit $2";
     DELIVERY_BODY = "select d.message, d.own_body, m.body, d.channel from deliveries d join messages m on m.id = d.message where d.id = $1";
     RESPONSE = "select d.channel, a.response from deliveries d join attempts a on a.message = d.message and a.delivery = d.id \
@@ -131,6 +132,21 @@ pub enum BodyOf {
 }
 
 impl Reader {
+    /// The message that a delivery is a part of.
+    pub(crate) async fn message_of(
+        &self,
+        scope: &Scope,
+        delivery: DeliveryId,
+    ) -> Result<Option<MessageId>, StoreError> {
+        let Some(row) = self.row(MESSAGE_OF, values![delivery.uuid()]).await? else {
+            return Ok(None);
+        };
+        match self.channel_in(scope, row.int(1)?).await? {
+            Some(_) => Ok(Some(MessageId::from_uuid(row.id(0)?))),
+            None => Ok(None),
+        }
+    }
+
     pub(crate) async fn message(
         &self,
         scope: &Scope,

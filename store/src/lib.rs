@@ -12,6 +12,7 @@ mod audit;
 mod backend;
 mod channels;
 mod error;
+mod fence;
 mod group;
 mod ids;
 mod intake;

@@ -20,7 +20,7 @@ use crate::seal::{KeyRing, Purpose, Wrapping};
 use crate::sql::{Session, row, statements, values};
 use crate::store::{Store, Time};
 use crate::token::{TokenKeys, Tokens};
-use crate::writer::Writer;
+use crate::writer::{Share, Writer};
 
 statements! {
     SET_FACT = "insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
@@ -86,9 +86,11 @@ impl Store {
         let channels = Arc::new(Channels::default());
         let (failed, failing) = watch::channel(false);
         let mut desks = Vec::with_capacity(backends.len());
-        for backend in backends {
+        let of = backends.len();
+        for (rest, backend) in backends.into_iter().enumerate() {
+            let share = Share { rest, of };
             let (writer, desk) =
-                Writer::new(backend, Arc::clone(&channels), failed.clone(), now_us);
+                Writer::new(backend, Arc::clone(&channels), failed.clone(), (now_us, share));
             tokio::spawn(writer.run());
             desks.push(desk);
         }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::backend::{Backend, Framing, Job};
 use crate::channels::Channels;
 use crate::error::StoreError;
+use crate::fence;
 use crate::group::{Assembled, Item, Unwritten, Work};
 
 /// Receives and settles in one group, each.
@@ -145,6 +146,20 @@ pub(crate) struct Writer {
     waiting: VecDeque<Command>,
     failed: watch::Sender<bool>,
     now_us: i64,
+    share: Share,
+}
+
+/// The channels that a writer writes for: those whose number leaves this rest.
+#[derive(Clone, Copy)]
+pub(crate) struct Share {
+    pub rest: usize,
+    pub of: usize,
+}
+
+impl Share {
+    pub(crate) fn holds(self, channel: i64) -> bool {
+        usize::try_from(channel).unwrap_or(0) % self.of.max(1) == self.rest
+    }
 }
 
 impl Writer {
@@ -153,7 +168,7 @@ impl Writer {
         backend: Box<dyn Backend>,
         channels: Arc<Channels>,
         failed: watch::Sender<bool>,
-        now_us: i64,
+        (now_us, share): (i64, Share),
     ) -> (Writer, Desk) {
         let (sender, queue) = mpsc::unbounded_channel();
         let (load, hurry) = (Arc::new(Load::default()), Arc::new(Hurry::default()));
@@ -172,6 +187,7 @@ impl Writer {
             waiting: VecDeque::new(),
             failed,
             now_us,
+            share,
         };
         (writer, desk)
     }
@@ -303,7 +319,11 @@ impl Writer {
             match self.backend.write(&assembled.group, Framing::Whole).await {
                 Ok(()) => return Ok(()),
                 Err(Unwritten::Unexpected) => assembled.resolve(&mut *self.backend).await?,
-                Err(Unwritten::Fenced) => return Err(StoreError::Fenced),
+                Err(Unwritten::Fenced) => {
+                    let lost = fence::lost(&mut *self.backend, &assembled.group.fences).await?;
+                    lost.iter().for_each(|channel| self.channels.lose(*channel));
+                    assembled.fence(&lost);
+                }
                 Err(Unwritten::Failed(error)) => return Err(error),
             }
         }
@@ -367,11 +387,15 @@ impl Writer {
         }
         let [mut pause, longest] = RECOVER_PAUSES;
         loop {
-            match self.backend.recover().await {
+            match self.reconnect().await {
                 Ok(()) => return,
                 Err(StoreError::Unavailable) => {}
+                // What the old session was doing is not over yet.
+                Err(StoreError::Busy) => {
+                    tracing::info!("waiting for the store's old session to end")
+                }
                 Err(other) => {
-                    tracing::warn!(error = %other, "the store's connection came back, but not whole");
+                    tracing::warn!(error = %other, "the store's connection came back, but not whole")
                 }
             }
             self.refuse_waiting(&StoreError::Unavailable).await;
@@ -389,6 +413,19 @@ impl Writer {
             }
             pause = (pause * 2).min(longest);
         }
+    }
+
+    /// A new connection, and what it says about the channels: a commit that was never heard of may have used up numbers.
+    async fn reconnect(&mut self) -> Result<(), StoreError> {
+        self.backend.recover().await?;
+        self.backend.begin().await?;
+        let refreshed = fence::refresh(&mut *self.backend, &self.channels, self.share).await;
+        let ended = if refreshed.is_ok() {
+            self.backend.commit().await
+        } else {
+            self.backend.rollback().await
+        };
+        refreshed.and(ended)
     }
 
     async fn rest(&mut self) {

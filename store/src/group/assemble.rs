@@ -1,6 +1,7 @@
 //! From what callers handed in to one group, and back to what each of them is told.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -69,14 +70,35 @@ pub(crate) enum Reply {
         reply: oneshot::Sender<Result<Received, StoreError>>,
     },
     Decide {
+        channel: i64,
         id: Uuid,
         seq: i64,
         on_commit: OnCommit,
         reply: oneshot::Sender<Result<i64, StoreError>>,
     },
     Plain {
+        channel: i64,
         reply: oneshot::Sender<Result<(), StoreError>>,
     },
+}
+
+impl Reply {
+    fn channel(&self) -> i64 {
+        match self {
+            Reply::Receive { channel, .. }
+            | Reply::Decide { channel, .. }
+            | Reply::Plain { channel, .. } => *channel,
+        }
+    }
+
+    /// Tells the caller that nothing of it was written.
+    pub(super) fn refuse(self, error: StoreError) {
+        match self {
+            Reply::Receive { reply, .. } => drop(reply.send(Err(error))),
+            Reply::Decide { reply, .. } => drop(reply.send(Err(error))),
+            Reply::Plain { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
 }
 
 /// How a receive in a group ends.
@@ -128,15 +150,21 @@ impl Assembled {
                 self.group.messages.push(*message);
             }
             Work::Decide { row, on_commit, reply } => {
-                self.replies.push(Reply::Decide { id: row.message, seq: 0, on_commit, reply });
+                self.replies.push(Reply::Decide {
+                    channel: item.channel,
+                    id: row.message,
+                    seq: 0,
+                    on_commit,
+                    reply,
+                });
                 self.group.decides.push(*row);
             }
             Work::Try { row, reply } => {
-                self.replies.push(Reply::Plain { reply });
+                self.replies.push(Reply::Plain { channel: item.channel, reply });
                 self.group.tries.push(row);
             }
             Work::Settle { row, reply } => {
-                self.replies.push(Reply::Plain { reply });
+                self.replies.push(Reply::Plain { channel: item.channel, reply });
                 self.settled.insert(row.delivery);
                 self.group.settles.push(*row);
             }
@@ -219,7 +247,7 @@ impl Assembled {
                     reply,
                     ..
                 } => {
-                    on_commit(Committed { seq });
+                    call(on_commit, seq);
                     Told::Receive(reply, Received::New { seq, same_id_other_body })
                 }
                 Reply::Receive {
@@ -231,10 +259,10 @@ impl Assembled {
                     Told::Receive(reply, Received::Duplicate { of, ack_code, disposition })
                 }
                 Reply::Decide { seq, on_commit, reply, .. } => {
-                    on_commit(Committed { seq });
+                    call(on_commit, seq);
                     Told::Decide(reply, seq)
                 }
-                Reply::Plain { reply } => Told::Plain(reply),
+                Reply::Plain { reply, .. } => Told::Plain(reply),
             });
         }
         for told in told {
@@ -250,12 +278,33 @@ impl Assembled {
     /// Tells everybody that it is not.
     pub(crate) fn fail(self, error: &StoreError) {
         for reply in self.replies {
-            match reply {
-                Reply::Receive { reply, .. } => drop(reply.send(Err(error.clone()))),
-                Reply::Decide { reply, .. } => drop(reply.send(Err(error.clone()))),
-                Reply::Plain { reply } => drop(reply.send(Err(error.clone()))),
-            }
+            reply.refuse(error.clone());
         }
+    }
+
+    /// Takes everything of some channels out of the group, because another engine owns them.
+    pub(crate) fn fence(&mut self, lost: &[i64]) {
+        let group = &mut self.group;
+        group.messages.retain(|row| !lost.contains(&row.channel));
+        group.decides.retain(|row| !lost.contains(&row.channel));
+        group.tries.retain(|row| !lost.contains(&row.channel));
+        group.settles.retain(|row| !lost.contains(&row.channel));
+        group.fences.retain(|(channel, _)| !lost.contains(channel));
+        let (gone, kept) = std::mem::take(&mut self.replies)
+            .into_iter()
+            .partition(|reply: &Reply| lost.contains(&reply.channel()));
+        self.replies = kept;
+        for reply in gone {
+            reply.refuse(StoreError::Fenced);
+        }
+    }
+}
+
+/// A callback that breaks off is its caller's fault; the writer and everybody behind it go on.
+fn call(on_commit: OnCommit, seq: i64) {
+    let called = catch_unwind(AssertUnwindSafe(|| on_commit(Committed { seq })));
+    if called.is_err() {
+        tracing::error!(seq, "a callback of a commit broke off");
     }
 }
 
@@ -268,7 +317,12 @@ enum Told {
 /// Codes of messages that are set aside, counted apart.
 const QUARANTINE: [&str; 2] = ["crash", "unreadable"];
 
-pub(crate) fn count_outcome(counts: &mut Counts, channel: i64, disposition: i64, reason: Option<&str>) {
+pub(crate) fn count_outcome(
+    counts: &mut Counts,
+    channel: i64,
+    disposition: i64,
+    reason: Option<&str>,
+) {
     let disposition = Disposition::from_code(disposition).unwrap_or(Disposition::Received);
     if let Some(what) = What::disposition(disposition) {
         counts.channel(channel, what, 1);

@@ -9,17 +9,6 @@ use super::texts::{
 };
 use crate::error::StoreError;
 use crate::group::{DeliveryRow, Group, MessageBody, MessageRow, Of, SettleRow, hour_of};
-use crate::sql::{Session, statements, values};
-use crate::token::Token;
-
-statements! {
-    INSERT_KEY = "insert into data_keys (id, purpose, channel, day, kek_id, wrapped, commitment, created_us)
-        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing";
-    COUNT_TRY = "update messages set tries = tries + 1 where id = $1 and channel = $2 and revision is null";
-    DECIDE = "update messages set disposition = $2, final_us = $3, revision = $4, reason_code = $5, reason_step = $6, signature = $7,
-        error = $8 where id = $1 and revision is null";
-    INSERT_LANE = "insert into delivery_keys (delivery, n, lane) values ($1, $2, $3)";
-}
 
 pub(super) fn shape(group: &Group, whole: bool) -> Shape {
     Shape {
@@ -214,47 +203,4 @@ fn bind_attempt(binds: &mut Binds, row: &SettleRow) {
     binds.add(i64::from(row.answered));
     binds.add(row.response.as_deref());
     binds.add(row.error.as_deref());
-}
-
-/// The parts of a group that few groups have, one statement each.
-pub(super) async fn write_rare(session: &mut dyn Session, group: &Group) -> Result<(), StoreError> {
-    for key in &group.keys {
-        let row = values![
-            &key.id[..],
-            key.purpose.code(),
-            key.channel,
-            key.day,
-            &key.kek_id.0[..],
-            key.wrapped.clone(),
-            key.commitment.clone(),
-            group.now_us,
-        ];
-        session.run(INSERT_KEY, row).await?;
-    }
-    for row in &group.tries {
-        session.run(COUNT_TRY, values![row.message, row.channel]).await?;
-    }
-    for row in &group.decides {
-        let token = |token: Option<Token>| token.map(|token| token.to_vec());
-        let outcome = &row.outcome;
-        let changed = values![
-            row.message,
-            outcome.disposition,
-            group.now_us,
-            outcome.revision,
-            outcome.reason_code.clone(),
-            outcome.reason_step,
-            token(outcome.signature),
-            outcome.error.clone(),
-        ];
-        if session.run(DECIDE, changed).await? != 1 {
-            return Err(StoreError::Internal("a message was decided twice".to_owned()));
-        }
-    }
-    for (_, delivery) in group.deliveries() {
-        for (n, lane) in (1_i64..).zip(&delivery.more_lanes) {
-            session.run(INSERT_LANE, values![delivery.id, n, &lane[..]]).await?;
-        }
-    }
-    Ok(())
 }

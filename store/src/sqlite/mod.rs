@@ -16,7 +16,7 @@ pub(crate) use open::{Place, open_readers, open_writer, stored};
 
 use crate::backend::{Backend, Framing, Writing};
 use crate::error::StoreError;
-use crate::group::{Group, Unwritten};
+use crate::group::{Group, Unwritten, write_rare};
 use crate::migrate::Migration;
 use crate::sql::{Later, Row, Session, Statement, Value};
 use checkpoint::Checkpoints;
@@ -48,7 +48,7 @@ impl SqliteBackend {
             if framing == Framing::Whole {
                 self.plain("begin immediate").await?;
             }
-            group::write_rare(self, group).await?;
+            write_rare(self, group).await?;
         }
         if !shape.is_empty() {
             let arguments = group::binds(group, &shape)?;

@@ -110,7 +110,7 @@ impl Home {
 
     /// The first column of the first row, as a number.
     pub async fn number(&self, sql: &str) -> i64 {
-        let sql = AssertSqlSafe(sql.to_owned());
+        let sql = AssertSqlSafe(format!("select cast(({sql}) as bigint)"));
         match &self.url {
             StoreUrl::Sqlite(file) => {
                 let mut raw =

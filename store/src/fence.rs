@@ -1,0 +1,52 @@
+//! Channels that another engine has taken, and channels whose last commit was never heard of.
+
+use crate::channels::Channels;
+use crate::error::StoreError;
+use crate::sql::{Session, row, statements, values};
+use crate::writer::Share;
+
+statements! {
+    EPOCH = "select epoch from channel_owner where channel = $1";
+    /// Waits for whatever an old session of ours is still doing with the channel.
+    EPOCH_LOCKED = "select epoch from channel_owner where channel = $1",
+        postgres: "select epoch from channel_owner where channel = $1 for update";
+    LAST_SEQ = "select coalesce(max(seq), 0) from messages where channel = $1";
+}
+
+/// Those of some channels, with their epochs, that have another owner.
+pub(crate) async fn lost(
+    session: &mut dyn Session,
+    fences: &[(i64, i64)],
+) -> Result<Vec<i64>, StoreError> {
+    let mut lost = Vec::new();
+    for (channel, epoch) in fences {
+        let found = row(session, EPOCH, values![*channel]).await?;
+        if found.map(|row| row.int(0)).transpose()? != Some(*epoch) {
+            lost.push(*channel);
+        }
+    }
+    Ok(lost)
+}
+
+/// Reads the state of a writer's channels again after its connection broke.
+pub(crate) async fn refresh(
+    session: &mut dyn Session,
+    channels: &Channels,
+    share: Share,
+) -> Result<(), StoreError> {
+    for (channel, epoch) in channels.owned() {
+        if !share.holds(channel) {
+            continue;
+        }
+        let found = row(session, EPOCH_LOCKED, values![channel]).await?;
+        if found.map(|row| row.int(0)).transpose()? != Some(epoch) {
+            tracing::warn!(channel, "another engine owns the channel");
+            channels.lose(channel);
+            continue;
+        }
+        let last = row(session, LAST_SEQ, values![channel]).await?;
+        let last = last.map_or(Ok(0), |row| row.int(0))?;
+        channels.own(channel, epoch, last + 1);
+    }
+    Ok(())
+}

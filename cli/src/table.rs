@@ -17,11 +17,6 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Whether it has no rows.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// The whole table, a line a row.
     pub fn render(&self) -> String {
         let heading: Vec<String> = self.heading.iter().map(|h| h.trim_start_matches('#').to_owned()).collect();

@@ -74,16 +74,15 @@ pub(crate) struct Inner {
 impl Engine {
     /// Opens the store, recovers what an earlier run left, binds every listener and starts.
     pub async fn start(site: Site, options: StartOptions) -> Result<Engine, StartError> {
-        let mut warnings = posture::check(&site, &options)?;
+        let warnings = posture::check(&site, &options)?;
         let clock = Clock;
         let started_us = clock.now_us();
         let opened = open(&site, started_us).await?;
         if let Some(key) = &opened.key_made {
             tracing::warn!(code = "key.made", key, "a store key was made: keep a copy of it somewhere else, without it no message can be read");
-            warnings.push(format!("the store key `{key}` was made by this start: keep a copy of it somewhere else"));
         }
         for warning in &warnings {
-            tracing::warn!(code = "posture", warning, "look at this");
+            tracing::warn!(code = "posture", "{warning}");
         }
         let shared = Shared {
             store: opened.store.clone(),

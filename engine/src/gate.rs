@@ -72,11 +72,6 @@ impl<T> Gate<T> {
         let undecided = self.undecided.first().copied().unwrap_or(i64::MAX);
         undecided.min(self.unread_from.unwrap_or(i64::MAX))
     }
-
-    /// How many messages are known to be undecided.
-    pub fn pending(&self) -> usize {
-        self.undecided.len()
-    }
 }
 
 #[cfg(test)]

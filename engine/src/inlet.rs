@@ -113,11 +113,6 @@ impl Inlet {
         Some(self.last_in_us.load(Ordering::Relaxed)).filter(|us| *us > 0)
     }
 
-    /// Messages committed and not yet decided.
-    pub fn undecided(&self) -> usize {
-        lock(&self.gate).pending()
-    }
-
     /// The store holds undecided messages from this number on, after a restart or a replay.
     pub fn read_undecided_from(&self, seq: i64) {
         lock(&self.gate).unread_from(seq);

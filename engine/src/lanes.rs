@@ -218,18 +218,6 @@ impl<T: Ordered + Clone> Lanes<T> {
         self.wake(i64::MAX);
     }
 
-    /// Stops one delivery where it stands.
-    pub fn hold(&mut self, matches: impl Fn(&T) -> bool) -> Removal<()> {
-        let found = self.entries.iter().find(|(_, e)| matches(&e.item)).map(|(p, e)| (*p, e.state));
-        let Some((position, state)) = found else { return Removal::Absent };
-        if state == State::Sending {
-            return Removal::Sending;
-        }
-        self.runnable.remove(&position);
-        self.set(position, State::Held);
-        Removal::Removed(())
-    }
-
     /// Lets a held or waiting delivery go on.
     pub fn release(&mut self, matches: impl Fn(&T) -> bool) -> bool {
         let found = self.entries.iter().find(|(_, e)| matches(&e.item)).map(|(p, e)| (*p, e.state));
@@ -258,11 +246,6 @@ impl<T: Ordered + Clone> Lanes<T> {
         self.consider_heads(entry.item.keys());
         self.next_scheme();
         Removal::Removed(entry.item)
-    }
-
-    /// Whether a delivery is in memory.
-    pub fn contains(&self, position: Position) -> bool {
-        self.entries.contains_key(&position) || self.later.iter().any(|later| later.item.position() == position)
     }
 
     /// Deliveries in memory, those being sent among them.

@@ -10,7 +10,9 @@ use crate::start_error::StartError;
 /// Checks what may be checked before anything is opened; answers what status warns of.
 pub fn check(site: &Site, options: &StartOptions) -> Result<Vec<String>, StartError> {
     let mut concerns: Vec<String> = match exposures(&site.paths.site) {
-        Ok(found) => found.iter().map(ToString::to_string).collect(),
+        Ok(found) if site.server.profile == Profile::Production => found.iter().map(ToString::to_string).collect(),
+        Ok(found) if found.is_empty() => Vec::new(),
+        Ok(found) => vec![format!("{} of the site's files and folders are open to other users of this machine", found.len())],
         Err(error) => vec![format!("the modes of the site's files cannot be read: {error}")],
     };
     if rustix::process::geteuid().is_root() && !options.allow_root {

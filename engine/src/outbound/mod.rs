@@ -272,7 +272,7 @@ impl Outbound {
         }
         match next {
             Next::Start(parcel) => Task::Send(parcel),
-            Next::At(_) | Next::Idle if draining && (!state.behind || state.lanes.len() > 0) => Task::End,
+            Next::At(_) | Next::Idle if draining && (!state.behind || !state.lanes.is_empty()) => Task::End,
             Next::At(at) => Task::Wait(Some(at)),
             Next::Idle => Task::Wait(None),
         }

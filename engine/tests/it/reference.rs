@@ -63,3 +63,42 @@ fn every_page_is_linked_from_another() {
         assert!(written.contains(&format!("]({name})")), "{name}");
     }
 }
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut wrong = Vec::new();
+    for page in [
+        "README.md",
+        "docs/guide.md",
+        "docs/operations.md",
+        "docs/reference/channel.md",
+        "docs/reference/steps.md",
+        "docs/reference/server.md",
+    ] {
+        let folder = top().join(page).parent().unwrap().to_owned();
+        for link in read(page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { top().join(page) } else { folder.join(path) };
+            let there = match std::fs::read_to_string(&target) {
+                Ok(text) => {
+                    anchor.is_empty()
+                        || text
+                            .lines()
+                            .filter(|line| line.starts_with('#'))
+                            .any(|line| slug(line) == anchor)
+                }
+                Err(_) => target.is_dir(),
+            };
+            if !link.contains("://") && !there {
+                wrong.push(format!("{page}: {link}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What a heading is linked by.
+fn slug(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+    words.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+}

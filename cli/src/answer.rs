@@ -25,7 +25,8 @@ pub fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 /// Peer-supplied text that is safe on a terminal: control and direction characters are gone.
 pub fn safe(text: &str) -> String {
     let hidden = |c: &char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().filter(|c| !hidden(c)).collect()
 }

@@ -38,9 +38,16 @@ impl Api {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
         let stream = connect(&self.socket).await?;
-        let broken = |error: hyper::Error| Failure::new(Code::Unreachable, format!("the engine broke off: {error}"));
+        let broken = |error: hyper::Error| {
+            Failure::new(Code::Unreachable, format!("the engine broke off: {error}"))
+        };
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let driver = tokio::spawn(connection);
@@ -63,8 +70,11 @@ impl Api {
 
 async fn connect(socket: &Path) -> Result<UnixStream, Failure> {
     UnixStream::connect(socket).await.map_err(|error| {
-        Failure::new(Code::Unreachable, format!("no engine answers at `{}`: {error}", socket.display()))
-            .hint("name the engine with `--site SITE` or `--data DIR`; `hilum serve SITE` starts one")
+        Failure::new(
+            Code::Unreachable,
+            format!("no engine answers at `{}`: {error}", socket.display()),
+        )
+        .hint("name the engine with `--site SITE` or `--data DIR`; `hilum serve SITE` starts one")
     })
 }
 

@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// HL7 v2 integration engine with a transactional message store.
 #[derive(Parser)]
 #[command(name = "hilum", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 ok, 1 problems found, 2 cannot decide, 3 cannot reach, 64 usage, 78 refused configuration.")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 problems found, 2 cannot decide, 3 cannot reach, 64 usage, 78 refused configuration."
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub verb: Verb,
@@ -79,6 +81,9 @@ pub struct Serve {
 pub struct Check {
     /// The site's folder
     pub site: PathBuf,
+    /// The data folder, for secrets in it (default: SITE/data)
+    #[arg(long)]
+    pub data: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }

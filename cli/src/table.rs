@@ -19,10 +19,16 @@ impl Table {
 
     /// The whole table, a line a row.
     pub fn render(&self) -> String {
-        let heading: Vec<String> = self.heading.iter().map(|h| h.trim_start_matches('#').to_owned()).collect();
+        let heading: Vec<String> =
+            self.heading.iter().map(|h| h.trim_start_matches('#').to_owned()).collect();
         let widths: Vec<usize> = (0..heading.len())
             .map(|i| {
-                self.rows.iter().chain([&heading]).map(|r| r.get(i).map_or(0, |c| c.chars().count())).max().unwrap_or(0)
+                self.rows
+                    .iter()
+                    .chain([&heading])
+                    .map(|r| r.get(i).map_or(0, |c| c.chars().count()))
+                    .max()
+                    .unwrap_or(0)
             })
             .collect();
         let mut out = String::new();
@@ -32,7 +38,11 @@ impl Table {
                 let cell = row.get(i).map_or("", String::as_str);
                 let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
                 let number = self.heading.get(i).is_some_and(|h| h.starts_with('#'));
-                line.push_str(&if number { format!("{pad}{cell}  ") } else { format!("{cell}{pad}  ") });
+                line.push_str(&if number {
+                    format!("{pad}{cell}  ")
+                } else {
+                    format!("{cell}{pad}  ")
+                });
             }
             out.push_str(line.trim_end());
             out.push('\n');

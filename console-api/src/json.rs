@@ -5,7 +5,8 @@ use config::Name;
 use engine::{ChannelChange, ChannelStatus, DestinationStatus, Discarded, Replayed, Status, Trace};
 use serde_json::{Map, Value, json};
 use store::{
-    AttemptDetail, DeadGroup, DeliveryDetail, Letter, MessageDetail, MessageSummary, Messages, Reason, Revision, SealedText,
+    AttemptDetail, DeadGroup, DeliveryDetail, Letter, MessageDetail, MessageSummary, Messages,
+    Reason, Revision, SealedText,
 };
 
 pub fn status(status: &Status) -> Value {
@@ -28,8 +29,10 @@ pub fn status(status: &Status) -> Value {
 fn channel(status: &ChannelStatus, now_us: i64) -> Value {
     let dispositions: Map<String, Value> =
         status.dispositions.iter().map(|(d, n)| (d.as_str().to_owned(), json!(n))).collect();
-    let origins: Map<String, Value> = status.received.iter().map(|(o, n)| ((*o).to_owned(), json!(n))).collect();
-    let destinations: Vec<Value> = status.destinations.iter().map(|one| destination(one, now_us)).collect();
+    let origins: Map<String, Value> =
+        status.received.iter().map(|(o, n)| ((*o).to_owned(), json!(n))).collect();
+    let destinations: Vec<Value> =
+        status.destinations.iter().map(|one| destination(one, now_us)).collect();
     json!({
         "name": status.name.as_str(),
         "state": status.state,
@@ -50,7 +53,9 @@ fn channel(status: &ChannelStatus, now_us: i64) -> Value {
 
 fn destination(status: &DestinationStatus, now_us: i64) -> Value {
     let live = status.live.as_ref();
-    let last_error = live.and_then(|live| live.last_error).map(|(code, at_us)| json!({ "code": code, "at_us": at_us }));
+    let last_error = live
+        .and_then(|live| live.last_error)
+        .map(|(code, at_us)| json!({ "code": code, "at_us": at_us }));
     json!({
         "name": status.name.as_str(),
         "state": status.state,
@@ -139,7 +144,9 @@ fn sealed(text: &SealedText, allowed: bool) -> Value {
 
 pub fn detail(detail: &MessageDetail, revision: Option<&Revision>, errors: bool) -> Value {
     let summary = &detail.summary;
-    let hash = revision.map(|revision| revision.summary.hash.iter().map(|b| format!("{b:02x}")).collect::<String>());
+    let hash = revision.map(|revision| {
+        revision.summary.hash.iter().map(|b| format!("{b:02x}")).collect::<String>()
+    });
     let mut out = row(summary);
     let more = json!({
         "error": sealed(&detail.error, errors),
@@ -165,7 +172,8 @@ pub fn detail(detail: &MessageDetail, revision: Option<&Revision>, errors: bool)
 }
 
 fn delivery(delivery: &DeliveryDetail, errors: bool) -> Value {
-    let attempts = delivery.attempts.iter().zip(1..).map(|(one, number)| attempt(one, number, errors));
+    let attempts =
+        delivery.attempts.iter().zip(1..).map(|(one, number)| attempt(one, number, errors));
     json!({
         "id": delivery.id.to_string(),
         "destination": delivery.destination.as_str(),
@@ -197,7 +205,9 @@ fn attempt(attempt: &AttemptDetail, number: u32, errors: bool) -> Value {
 pub fn body(bytes: &[u8]) -> Value {
     let charset = hl7::peek(bytes).map(|peek| peek.charset()).ok();
     match charset.map(|charset| (charset, charset.decode(bytes))) {
-        Some((charset, Ok(text))) => json!({ "text": text, "charset": charset.name(), "bytes": bytes.len() }),
+        Some((charset, Ok(text))) => {
+            json!({ "text": text, "charset": charset.name(), "bytes": bytes.len() })
+        }
         Some((_, Err(_))) | None => json!({
             "text": String::from_utf8_lossy(bytes),
             "charset": null,

@@ -45,7 +45,11 @@ impl Problem {
 
     /// Names the permission that is missing.
     pub fn denied(permission: auth::Permission) -> Problem {
-        Problem::new(StatusCode::FORBIDDEN, "denied", format!("the permission `{}` is missing", permission.name()))
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "denied",
+            format!("the permission `{}` is missing", permission.name()),
+        )
     }
 
     /// Adds what there is more to say.
@@ -68,7 +72,8 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(what) => Problem::absent(what),
             StoreError::Refused(_) => Problem::conflict("refused", sentence),
             StoreError::AuditUnavailable => {
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", sentence).hint("nothing was done")
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", sentence)
+                    .hint("nothing was done")
             }
             StoreError::Unreadable(_) => Problem::conflict("unreadable", sentence),
             StoreError::Unavailable
@@ -77,7 +82,9 @@ impl From<StoreError> for Problem {
             | StoreError::SyncFailed
             | StoreError::Busy
             | StoreError::Closed
-            | StoreError::Internal(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store", sentence),
+            | StoreError::Internal(_) => {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store", sentence)
+            }
         }
     }
 }
@@ -96,9 +103,13 @@ impl From<ApplyError> for Problem {
     fn from(error: ApplyError) -> Problem {
         let sentence = error.to_string();
         match error {
-            ApplyError::Broken(problems) => Problem::conflict("broken", sentence).detail(problems).hint("nothing was changed"),
+            ApplyError::Broken(problems) => {
+                Problem::conflict("broken", sentence).detail(problems).hint("nothing was changed")
+            }
             ApplyError::NoChannel(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", sentence),
-            ApplyError::Bind { .. } => Problem::conflict("bind", sentence).hint("nothing was changed"),
+            ApplyError::Bind { .. } => {
+                Problem::conflict("bind", sentence).hint("nothing was changed")
+            }
             ApplyError::Store(error) => error.into(),
         }
     }

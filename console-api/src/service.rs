@@ -4,7 +4,8 @@ use auth::{Permit, grants};
 use config::Name;
 use engine::{ChannelChange, Discarded, Engine, ReplayOrder, Replayed, Selection, Status, Trace};
 use store::{
-    Act, ActOutcome, BodyOf, DeadGroup, DeliveryId, MessageDetail, MessageFilter, MessageId, Messages, Page, Revision, Target,
+    Act, ActOutcome, BodyOf, DeadGroup, DeliveryId, MessageDetail, MessageFilter, MessageId,
+    Messages, Page, Revision, Target,
 };
 use uuid::Uuid;
 
@@ -55,7 +56,11 @@ impl Service {
     }
 
     /// One message with its trace: by its id, that of one of its deliveries, or the newest with this control id.
-    pub async fn message(&self, permit: &Permit<grants::MessageMeta>, id: &str) -> Result<MessageDetail, Problem> {
+    pub async fn message(
+        &self,
+        permit: &Permit<grants::MessageMeta>,
+        id: &str,
+    ) -> Result<MessageDetail, Problem> {
         let store = self.engine.store();
         let mut by_id = match id.parse::<MessageId>() {
             Ok(id) => store.message(permit.scope(), id).await?,
@@ -70,7 +75,10 @@ impl Service {
         if let Some(found) = by_id {
             return Ok(found);
         }
-        let newest = self.newest_with_control_id(permit, id).await?.ok_or_else(|| Problem::absent("message"))?;
+        let newest = self
+            .newest_with_control_id(permit, id)
+            .await?
+            .ok_or_else(|| Problem::absent("message"))?;
         store.message(permit.scope(), newest).await?.ok_or_else(|| Problem::absent("message"))
     }
 
@@ -99,9 +107,11 @@ impl Service {
         message: &MessageDetail,
     ) -> Result<Option<Revision>, Problem> {
         match message.summary.revision {
-            Some(number) => {
-                Ok(self.engine.store().revision(permit.scope(), store::RevisionId::new(number)).await?)
-            }
+            Some(number) => Ok(self
+                .engine
+                .store()
+                .revision(permit.scope(), store::RevisionId::new(number))
+                .await?),
             None => Ok(None),
         }
     }
@@ -115,11 +125,15 @@ impl Service {
         why: &Why,
     ) -> Result<Vec<u8>, Problem> {
         let store = self.engine.store();
-        let detail = store.message(permit.scope(), message).await?.ok_or_else(|| Problem::absent("message"))?;
+        let detail = store
+            .message(permit.scope(), message)
+            .await?
+            .ok_or_else(|| Problem::absent("message"))?;
         let which = match destination {
             None => BodyOf::Message(message),
             Some(name) => {
-                let delivery = detail.deliveries.iter().find(|delivery| delivery.destination == *name);
+                let delivery =
+                    detail.deliveries.iter().find(|delivery| delivery.destination == *name);
                 BodyOf::Delivery(delivery.ok_or_else(|| Problem::absent("delivery"))?.id)
             }
         };
@@ -152,20 +166,28 @@ impl Service {
         why: &Why,
     ) -> Result<Trace, Problem> {
         let store = self.engine.store();
-        let detail = store.message(permit.scope(), message).await?.ok_or_else(|| Problem::absent("message"))?;
-        let undecided = || Problem::conflict("undecided", "the program has not decided about this message yet");
+        let detail = store
+            .message(permit.scope(), message)
+            .await?
+            .ok_or_else(|| Problem::absent("message"))?;
+        let undecided =
+            || Problem::conflict("undecided", "the program has not decided about this message yet");
         let number = detail.summary.revision.ok_or_else(undecided)?;
         let revision = store.revision(permit.scope(), store::RevisionId::new(number)).await?;
         let revision = revision.ok_or_else(|| Problem::absent("revision"))?;
         self.record_look(permit, "message.steps.read", (message, &detail), why).await?;
         let body = store.body(permit.scope(), BodyOf::Message(message)).await?.into_phi().to_vec();
         self.engine.trace(&revision, body).map_err(|problems| {
-            Problem::conflict("revision", "the revision that handled it cannot run now").detail(problems)
+            Problem::conflict("revision", "the revision that handled it cannot run now")
+                .detail(problems)
         })
     }
 
     /// Dead letters by what they have in common.
-    pub async fn dead(&self, permit: &Permit<grants::DeadletterRead>) -> Result<Vec<DeadGroup>, Problem> {
+    pub async fn dead(
+        &self,
+        permit: &Permit<grants::DeadletterRead>,
+    ) -> Result<Vec<DeadGroup>, Problem> {
         Ok(self.engine.store().dead_letters(permit.scope()).await?)
     }
 

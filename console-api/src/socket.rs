@@ -68,7 +68,10 @@ impl Socket {
                 _ = stop.changed() => break,
             }
         }
-        let _ = tokio::time::timeout(LINGER, async { while connections.join_next().await.is_some() {} }).await;
+        let _ = tokio::time::timeout(LINGER, async {
+            while connections.join_next().await.is_some() {}
+        })
+        .await;
     }
 }
 
@@ -85,7 +88,11 @@ fn recognise(stream: &UnixStream) -> Option<Session> {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == own => Some(Session::of_same_uid(peer.uid())),
         Ok(peer) => {
-            tracing::warn!(code = "authz.denied", uid = peer.uid(), "another uid tried the admin socket");
+            tracing::warn!(
+                code = "authz.denied",
+                uid = peer.uid(),
+                "another uid tried the admin socket"
+            );
             None
         }
         Err(error) => {

@@ -4,7 +4,8 @@
 
 use config::Name;
 use store::{
-    Act, ActOutcome, DeliveryId, DeliveryState, DestinationId, Letter, QueuedDelivery, Scope, StoreError, Target,
+    Act, ActOutcome, DeliveryId, DeliveryState, DestinationId, Letter, QueuedDelivery, Scope,
+    StoreError, Target,
 };
 
 use crate::engine::Engine;
@@ -41,27 +42,50 @@ pub struct Discarded {
 
 impl Engine {
     /// Stops sending to a destination; its deliveries queue.
-    pub async fn hold(&self, scope: &Scope, act: &Act, channel: &Name, destination: &Name) -> Result<(), ActError> {
+    pub async fn hold(
+        &self,
+        scope: &Scope,
+        act: &Act,
+        channel: &Name,
+        destination: &Name,
+    ) -> Result<(), ActError> {
         self.store().hold(scope, act, channel, destination).await?;
         self.with(channel, destination, |outbound| outbound.set_held(true));
         Ok(())
     }
 
     /// Sends to a held destination again.
-    pub async fn resume(&self, scope: &Scope, act: &Act, channel: &Name, destination: &Name) -> Result<(), ActError> {
+    pub async fn resume(
+        &self,
+        scope: &Scope,
+        act: &Act,
+        channel: &Name,
+        destination: &Name,
+    ) -> Result<(), ActError> {
         self.store().resume(scope, act, channel, destination).await?;
         self.with(channel, destination, |outbound| outbound.set_held(false));
         Ok(())
     }
 
     /// Tries everything that waits at a destination now, also single deliveries that are held.
-    pub async fn retry_now(&self, scope: &Scope, act: &Act, channel: &Name, destination: &Name) -> Result<(), ActError> {
+    pub async fn retry_now(
+        &self,
+        scope: &Scope,
+        act: &Act,
+        channel: &Name,
+        destination: &Name,
+    ) -> Result<(), ActError> {
         let Some(running) = self.channel(channel) else { return Err(ActError::Absent("channel")) };
-        let Some(outbound) = running.destination(destination) else { return Err(ActError::Absent("destination")) };
+        let Some(outbound) = running.destination(destination) else {
+            return Err(ActError::Absent("destination"));
+        };
         let held = self.held(&running, outbound.id).await?;
         let ids: Vec<DeliveryId> = held.iter().map(|row| row.id).collect();
-        let target =
-            Target { kind: "destination", id: Some(destination.to_string()), channel: Some(channel.to_string()) };
+        let target = Target {
+            kind: "destination",
+            id: Some(destination.to_string()),
+            channel: Some(channel.to_string()),
+        };
         self.store().record(act, target, ActOutcome::Success, None).await?;
         let released = match ids.is_empty() {
             true => Vec::new(),
@@ -74,7 +98,11 @@ impl Engine {
     }
 
     /// The single deliveries that are held at a destination.
-    async fn held(&self, running: &Running, destination: DestinationId) -> Result<Vec<QueuedDelivery>, StoreError> {
+    async fn held(
+        &self,
+        running: &Running,
+        destination: DestinationId,
+    ) -> Result<Vec<QueuedDelivery>, StoreError> {
         let (mut held, mut after) = (Vec::new(), None);
         loop {
             let page = self.store().queued(running.inlet.lease(), destination, after, PAGE).await?;
@@ -88,13 +116,20 @@ impl Engine {
     }
 
     fn with(&self, channel: &Name, destination: &Name, act: impl FnOnce(&Outbound)) {
-        if let Some(outbound) = self.channel(channel).and_then(|running| running.destination(destination)) {
+        if let Some(outbound) =
+            self.channel(channel).and_then(|running| running.destination(destination))
+        {
             act(&outbound);
         }
     }
 
     /// Ends deliveries without sending them, and failed messages; what is being sent at this moment stays.
-    pub async fn discard(&self, scope: &Scope, act: &Act, selection: &Selection) -> Result<Discarded, ActError> {
+    pub async fn discard(
+        &self,
+        scope: &Scope,
+        act: &Act,
+        selection: &Selection,
+    ) -> Result<Discarded, ActError> {
         let mut letters = self.letters(scope, selection).await?;
         let deliveries: Vec<DeliveryId> = letters
             .iter()
@@ -106,7 +141,8 @@ impl Engine {
         let destinations = self.running().into_iter().flat_map(|running| running.destinations());
         let withdrawn: Vec<_> =
             destinations.map(|(_, outbound)| (outbound.withdraw(&deliveries), outbound)).collect();
-        let sending: Vec<DeliveryId> = withdrawn.iter().flat_map(|(out, _)| out.sending.iter().copied()).collect();
+        let sending: Vec<DeliveryId> =
+            withdrawn.iter().flat_map(|(out, _)| out.sending.iter().copied()).collect();
         letters.retain(|letter| !matches!(letter, Letter::Delivery(id) if sending.contains(id)));
         let done = match self.store().discard(scope, act, &letters).await {
             Ok(done) => done,
@@ -119,7 +155,10 @@ impl Engine {
             }
         };
         let sending = sending.iter().map(|id| (id.to_string(), "it is being sent at this moment"));
-        let stay = done.refused.iter().map(|letter| (letter_id(letter), "it has ended already, or is not there"));
+        let stay = done
+            .refused
+            .iter()
+            .map(|letter| (letter_id(letter), "it has ended already, or is not there"));
         Ok(Discarded { count: done.done.len(), refused: sending.chain(stay).collect() })
     }
 }

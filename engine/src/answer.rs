@@ -10,8 +10,8 @@ use store::{Disposition, Received, StoreError};
 use tokio::sync::oneshot;
 
 use crate::ack_ids::AckIds;
-use crate::decide::Outcome;
 use crate::inlet::arrival;
+use crate::late::Told;
 use crate::plan::Plan;
 use crate::watch::Watched;
 
@@ -46,7 +46,12 @@ impl Ready {
 
 impl Answering {
     /// For this frame.
-    pub fn new(plan: Arc<Plan>, frame: Bytes, peek: &Result<Peek, Unreadable>, ids: Arc<AckIds>) -> Answering {
+    pub fn new(
+        plan: Arc<Plan>,
+        frame: Bytes,
+        peek: &Result<Peek, Unreadable>,
+        ids: Arc<AckIds>,
+    ) -> Answering {
         Answering { plan, frame, peek: peek.as_ref().ok().cloned(), ids }
     }
 
@@ -60,7 +65,8 @@ impl Answering {
     }
 
     fn decision(&self, arrival: &Arrival<'_>) -> Decision {
-        let wishes = self.peek.as_ref().map(|peek| Wishes::of(&self.frame, peek)).unwrap_or_default();
+        let wishes =
+            self.peek.as_ref().map(|peek| Wishes::of(&self.frame, peek)).unwrap_or_default();
         ack_decision(self.plan.channel.ack(), wishes, arrival)
     }
 
@@ -86,7 +92,7 @@ impl Answering {
         self,
         stored: Result<Received, StoreError>,
         ready: Ready,
-        hears: oneshot::Receiver<(Outcome, Option<oneshot::Receiver<Watched>>)>,
+        hears: oneshot::Receiver<Told>,
     ) -> Answer {
         match (stored, ready) {
             (Ok(Received::New { .. }), Ready::Answer(answer)) => self.reply(&answer),
@@ -151,7 +157,8 @@ impl Answering {
     }
 
     fn reply(&self, answer: &Acknowledgement) -> Answer {
-        let problems: Vec<hl7::Problem<'_>> = answer.problems.iter().map(|problem| problem.as_hl7()).collect();
+        let problems: Vec<hl7::Problem<'_>> =
+            answer.problems.iter().map(|problem| problem.as_hl7()).collect();
         let now = jiff::Zoned::now().strftime("%Y%m%d%H%M%S%.3f%z").to_string();
         let request = AckRequest {
             received: &self.frame,

@@ -91,7 +91,12 @@ impl Engine {
 
     /// Puts the files into force. New listeners are bound first, then revision and audit record are committed, then what runs is
     /// swapped; a failure before the commit changes nothing.
-    pub async fn apply(&self, scope: &Scope, act: Act, channels: &[Name]) -> Result<Vec<ChannelChange>, ApplyError> {
+    pub async fn apply(
+        &self,
+        scope: &Scope,
+        act: Act,
+        channels: &[Name],
+    ) -> Result<Vec<ChannelChange>, ApplyError> {
         let _one_at_a_time = self.inner.applying.lock().await;
         let site = self.read_site(channels)?;
         let steps = self.steps(&site, channels);
@@ -106,7 +111,8 @@ impl Engine {
             let listener = listener.map(|index| listeners.swap_remove(index).1);
             match &step.plan {
                 Some(plan) => {
-                    let revision = self.store().apply(scope, &act, name, plan.file.revision()).await?;
+                    let revision =
+                        self.store().apply(scope, &act, name, plan.file.revision()).await?;
                     self.swap(&step, plan, revision, listener).await?;
                 }
                 None => {
@@ -123,12 +129,19 @@ impl Engine {
         let (site, diagnostics) = site::check(&self.inner.paths.site, Some(&self.inner.paths.data));
         let concerns = |name: &Name| channels.is_empty() || channels.contains(name);
         match site {
-            Some(site) if !site.broken.iter().any(concerns) && !address_clash(&diagnostics) => Ok(site),
+            Some(site) if !site.broken.iter().any(concerns) && !address_clash(&diagnostics) => {
+                Ok(site)
+            }
             Some(_) | None => Err(ApplyError::Broken(diagnostics.render(false))),
         }
-        .and_then(|site| match channels.iter().find(|name| !site.channels.contains_key(*name) && self.channel(name).is_none()) {
-            Some(unknown) => Err(ApplyError::NoChannel(unknown.to_string())),
-            None => Ok(site),
+        .and_then(|site| {
+            match channels
+                .iter()
+                .find(|name| !site.channels.contains_key(*name) && self.channel(name).is_none())
+            {
+                Some(unknown) => Err(ApplyError::NoChannel(unknown.to_string())),
+                None => Ok(site),
+            }
         })
     }
 
@@ -145,9 +158,11 @@ impl Engine {
                 Some(_) => None,
             };
             if let Some((change, parts)) = change {
-                let rebind = running.as_ref().is_none_or(|running| running.source_settings() != plan.source);
+                let rebind =
+                    running.as_ref().is_none_or(|running| running.source_settings() != plan.source);
                 let revision = Some(plan.file.hash());
-                let change = ChannelChange { name: plan.file.name.clone(), change, parts, revision };
+                let change =
+                    ChannelChange { name: plan.file.name.clone(), change, parts, revision };
                 steps.push(Step { change, plan: Some(plan.clone()), running, rebind });
             }
         }
@@ -167,13 +182,16 @@ impl Engine {
         let mut bound = Vec::new();
         for step in steps.iter().filter(|step| step.rebind) {
             let Some(plan) = &step.plan else { continue };
-            let taken = step.running.as_ref().and_then(|running| running.listening()).map(|(at, _)| at);
+            let taken =
+                step.running.as_ref().and_then(|running| running.listening()).map(|(at, _)| at);
             if taken.is_some() && taken == plan.listens_on() {
                 continue;
             }
             let listener = running::bind(&plan.source, &self.inner.resources).await;
-            let listener = listener
-                .map_err(|error| ApplyError::Bind { channel: plan.file.name.clone(), problem: error.to_string() })?;
+            let listener = listener.map_err(|error| ApplyError::Bind {
+                channel: plan.file.name.clone(),
+                problem: error.to_string(),
+            })?;
             bound.push((plan.file.name.clone(), listener));
         }
         Ok(bound)
@@ -228,8 +246,10 @@ impl Engine {
     async fn rebind(&self, running: &Running, plan: &ChannelPlan) -> Result<(), ApplyError> {
         running.unbind().await;
         let bound = running::bind(&plan.source, &self.inner.resources).await;
-        let listener =
-            bound.map_err(|error| ApplyError::Bind { channel: plan.file.name.clone(), problem: error.to_string() })?;
+        let listener = bound.map_err(|error| ApplyError::Bind {
+            channel: plan.file.name.clone(),
+            problem: error.to_string(),
+        })?;
         running.listen(listener, plan.source.clone());
         Ok(())
     }
@@ -267,7 +287,10 @@ fn address_clash(diagnostics: &config::Diagnostics) -> bool {
 fn differs(running: &Running, plan: &ChannelPlan) -> bool {
     let before = running.destinations();
     running.source_settings() != plan.source
-        || plan.destinations.iter().any(|d| !before.iter().any(|(b, _)| b.name == d.name && b.settings == d.settings))
+        || plan
+            .destinations
+            .iter()
+            .any(|d| !before.iter().any(|(b, _)| b.name == d.name && b.settings == d.settings))
 }
 
 /// What differs, in words.
@@ -275,16 +298,23 @@ fn parts(running: &Running, plan: &ChannelPlan) -> Vec<String> {
     let (before, mut parts) = (running.file(), Vec::new());
     match running.source_settings() == plan.source {
         true => parts.push("source unchanged (its sockets stay open)".to_owned()),
-        false => parts.push(format!("source {} becomes {}", running.source_settings(), plan.source)),
+        false => {
+            parts.push(format!("source {} becomes {}", running.source_settings(), plan.source))
+        }
     }
     let known = running.destinations();
     for destination in &plan.destinations {
         match known.iter().find(|(before, _)| before.name == destination.name) {
-            None => parts.push(format!("destination {} added: {}", destination.name, destination.settings.connector)),
-            Some((before, _)) if before.settings.connector != destination.settings.connector => parts.push(format!(
-                "destination {}: {} becomes {}",
-                destination.name, before.settings.connector, destination.settings.connector
+            None => parts.push(format!(
+                "destination {} added: {}",
+                destination.name, destination.settings.connector
             )),
+            Some((before, _)) if before.settings.connector != destination.settings.connector => {
+                parts.push(format!(
+                    "destination {}: {} becomes {}",
+                    destination.name, before.settings.connector, destination.settings.connector
+                ))
+            }
             Some((before, _)) if before.settings != destination.settings => {
                 parts.push(format!("destination {}: order or retries changed", destination.name));
             }
@@ -294,7 +324,9 @@ fn parts(running: &Running, plan: &ChannelPlan) -> Vec<String> {
             Some(_) => {}
         }
     }
-    for (before, _) in known.iter().filter(|(b, _)| plan.destinations.iter().all(|d| d.name != b.name)) {
+    for (before, _) in
+        known.iter().filter(|(b, _)| plan.destinations.iter().all(|d| d.name != b.name))
+    {
         parts.push(format!("destination {} removed: its deliveries are held", before.name));
     }
     for table in &plan.file.tables {

@@ -21,7 +21,10 @@ pub struct Caution {
 impl Caution {
     /// Cautious only when the last end was not clean.
     pub fn after(clean_end: bool) -> Caution {
-        Caution { left: AtomicU32::new(if clean_end { 0 } else { MESSAGES }), until: Instant::now() + TIME }
+        Caution {
+            left: AtomicU32::new(if clean_end { 0 } else { MESSAGES }),
+            until: Instant::now() + TIME,
+        }
     }
 
     /// Whether the next message is to be committed before its program runs; counts it.
@@ -33,7 +36,9 @@ impl Caution {
             self.left.store(0, Ordering::Relaxed);
             return false;
         }
-        self.left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+        self.left
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .is_ok()
     }
 }
 

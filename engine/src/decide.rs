@@ -7,7 +7,8 @@ use ::channel::{Body, Budget, Failure, Output, Verdict};
 use bytes::Bytes;
 use phi::Phi;
 use store::{
-    DeadOnArrival, Decision, DeliveryBody, DeliveryId, Disposition, Lease, MessageId, NewDelivery, Reason, Store,
+    DeadOnArrival, Decision, DeliveryBody, DeliveryId, Disposition, Lease, MessageId, NewDelivery,
+    Reason, Store,
 };
 use tokio::sync::oneshot;
 
@@ -85,14 +86,20 @@ pub fn decide(
 /// A message that failed for a reason that is not in its program.
 pub fn faulty(plan: &Plan, code: &str, words: &str) -> Decided {
     let reason = Reason { code: code.to_owned(), step: None };
-    let mut decided = plain(plan, Disposition::Failed, Some(reason), Outcome::Failed(words.to_owned()));
+    let mut decided =
+        plain(plan, Disposition::Failed, Some(reason), Outcome::Failed(words.to_owned()));
     decided.decision.error = Some(Phi::new(words.to_owned()));
     decided.decision.signature = Some(format!("{code}: {words}"));
     decided
 }
 
 /// A decision without deliveries.
-pub fn plain(plan: &Plan, disposition: Disposition, reason: Option<Reason>, outcome: Outcome) -> Decided {
+pub fn plain(
+    plan: &Plan,
+    disposition: Disposition,
+    reason: Option<Reason>,
+    outcome: Outcome,
+) -> Decided {
     let decision = Decision {
         revision: plan.revision,
         disposition,
@@ -105,7 +112,10 @@ pub fn plain(plan: &Plan, disposition: Disposition, reason: Option<Reason>, outc
 }
 
 fn failed(plan: &Plan, failure: Failure) -> Decided {
-    let reason = Reason { code: failure.code.to_owned(), step: failure.step.as_ref().map(|step| step.number) };
+    let reason = Reason {
+        code: failure.code.to_owned(),
+        step: failure.step.as_ref().map(|step| step.number),
+    };
     let mut decided = plain(plan, Disposition::Failed, Some(reason), Outcome::Failed(failure.told));
     decided.decision.error = Some(failure.text);
     decided.decision.signature = Some(failure.signature);
@@ -160,7 +170,11 @@ fn route(
 }
 
 /// Counts the deliveries that the acknowledgement waits for.
-fn watch(plan: &Plan, parcels: &mut [Handover], failed: bool) -> Option<oneshot::Receiver<Watched>> {
+fn watch(
+    plan: &Plan,
+    parcels: &mut [Handover],
+    failed: bool,
+) -> Option<oneshot::Receiver<Watched>> {
     let waits_for = plan.channel.waits_for()?;
     let mut chosen: Vec<&mut Parcel> = parcels
         .iter_mut()
@@ -176,7 +190,12 @@ fn watch(plan: &Plan, parcels: &mut [Handover], failed: bool) -> Option<oneshot:
     Some(watched)
 }
 
-fn parcel(undecided: &Undecided, (delivery, part): (DeliveryId, u32), keys: Arc<[store::LaneKey]>, body: Bytes) -> Parcel {
+fn parcel(
+    undecided: &Undecided,
+    (delivery, part): (DeliveryId, u32),
+    keys: Arc<[store::LaneKey]>,
+    body: Bytes,
+) -> Parcel {
     Parcel {
         delivery,
         message: undecided.id,
@@ -199,7 +218,8 @@ pub(crate) fn lane_keys(
     delivery: DeliveryId,
     values: &[Vec<u8>],
 ) -> Vec<store::LaneKey> {
-    let token = |value: &[u8]| keys::tagged(route.scheme, store.lane_key(lease, route.outbound.id, value));
+    let token =
+        |value: &[u8]| keys::tagged(route.scheme, store.lane_key(lease, route.outbound.id, value));
     if route.unordered {
         return vec![keys::tagged(route.scheme, store::LaneKey(*delivery.as_bytes()))];
     }
@@ -214,7 +234,10 @@ pub(crate) fn lane_keys(
 
 fn dead_on_arrival(failure: Failure) -> DeadOnArrival {
     DeadOnArrival {
-        reason: Reason { code: failure.code.to_owned(), step: failure.step.map(|step| step.number) },
+        reason: Reason {
+            code: failure.code.to_owned(),
+            step: failure.step.map(|step| step.number),
+        },
         error: Some(failure.text),
         signature: Some(failure.signature),
     }

@@ -32,7 +32,10 @@ pub fn look(folder: &Path, reserve: Option<u64>) -> std::io::Result<Disk> {
     let fs = rustix::fs::statvfs(folder)?;
     let size = fs.f_blocks.saturating_mul(fs.f_frsize);
     let free = fs.f_bavail.saturating_mul(fs.f_frsize);
-    Ok(Disk { free, reserve: reserve.unwrap_or_else(|| (size / 20).clamp(RESERVE_MIN, RESERVE_MAX)) })
+    Ok(Disk {
+        free,
+        reserve: reserve.unwrap_or_else(|| (size / 20).clamp(RESERVE_MIN, RESERVE_MAX)),
+    })
 }
 
 /// Looks again and again and tells whoever listens, as long as anybody does.
@@ -52,11 +55,22 @@ pub async fn watch(folder: PathBuf, reserve: Option<u64>, state: watch::Sender<D
     }
 }
 
-fn tell(disk: &Disk) {
+/// Says how the disk is, for whoever has to act.
+pub fn tell(disk: &Disk) {
     let (free_mib, reserve_mib) = (disk.free >> 20, disk.reserve >> 20);
     if disk.is_low() {
-        tracing::error!(code = "disk.low", free_mib, reserve_mib, "disk reserve reached: sources pause");
+        tracing::error!(
+            code = "disk.low",
+            free_mib,
+            reserve_mib,
+            "disk reserve reached: sources pause"
+        );
     } else {
-        tracing::info!(code = "disk.ok", free_mib, reserve_mib, "disk has space again: sources read");
+        tracing::info!(
+            code = "disk.ok",
+            free_mib,
+            reserve_mib,
+            "disk has space again: sources read"
+        );
     }
 }

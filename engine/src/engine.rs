@@ -79,7 +79,11 @@ impl Engine {
         let started_us = clock.now_us();
         let opened = open(&site, started_us).await?;
         if let Some(key) = &opened.key_made {
-            tracing::warn!(code = "key.made", key, "a store key was made: keep a copy of it somewhere else, without it no message can be read");
+            tracing::warn!(
+                code = "key.made",
+                key,
+                "a store key was made: keep a copy of it somewhere else, without it no message can be read"
+            );
         }
         for warning in &warnings {
             tracing::warn!(code = "posture", "{warning}");
@@ -142,7 +146,9 @@ impl Engine {
     /// Every bound listener with its channel.
     pub fn listeners(&self) -> Vec<(Name, SocketAddr)> {
         let all = self.running();
-        all.iter().filter_map(|r| r.listening().map(|(at, _)| (r.inlet.name().clone(), at))).collect()
+        all.iter()
+            .filter_map(|r| r.listening().map(|(at, _)| (r.inlet.name().clone(), at)))
+            .collect()
     }
 
     /// Ends when the engine cannot go on.
@@ -186,7 +192,10 @@ impl Engine {
     async fn undelivered(&self) -> u64 {
         match self.store().status(&store::Scope::All, self.now_us()).await {
             Ok(channels) => {
-                let open = channels.iter().flat_map(|c| &c.destinations).map(|d| d.queued + d.waiting + d.held);
+                let open = channels
+                    .iter()
+                    .flat_map(|c| &c.destinations)
+                    .map(|d| d.queued + d.waiting + d.held);
                 u64::try_from(open.sum::<i64>()).unwrap_or(0)
             }
             Err(_) => 0,
@@ -246,5 +255,10 @@ fn disk_folder(site: &Site) -> PathBuf {
 }
 
 fn first_look(site: &Site) -> Result<Disk, StartError> {
-    disk::look(&disk_folder(site), site.server.disk_reserve).map_err(StartError::Data)
+    let disk =
+        disk::look(&disk_folder(site), site.server.disk_reserve).map_err(StartError::Data)?;
+    if disk.is_low() {
+        disk::tell(&disk);
+    }
+    Ok(disk)
 }

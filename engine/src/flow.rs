@@ -30,7 +30,11 @@ pub struct Valve {
 
 impl Default for Valve {
     fn default() -> Self {
-        Valve { bytes: AtomicUsize::new(0), reasons: Mutex::default(), flow: watch::Sender::new(Flow::Read) }
+        Valve {
+            bytes: AtomicUsize::new(0),
+            reasons: Mutex::default(),
+            flow: watch::Sender::new(Flow::Read),
+        }
     }
 }
 

@@ -43,6 +43,12 @@ impl<T> Gate<T> {
         self.unread_from = Some(self.unread_from.map_or(seq, |from| from.min(seq)));
     }
 
+    /// Whether this message is decided is not known: it counts as unread.
+    pub fn forget(&mut self, seq: i64) {
+        self.undecided.remove(&seq);
+        self.unread_from(seq);
+    }
+
     /// All undecided messages before this number have been read; all of them with none.
     pub fn read_until(&mut self, next: Option<i64>) -> Vec<T> {
         self.unread_from = next;
@@ -114,7 +120,8 @@ mod tests {
     fn memory_holds_only_so_many() {
         let mut gate = Gate::default();
         gate.undecided(0);
-        let left = (1..=1_500).filter(|seq| matches!(gate.decided(*seq, *seq), Passed::Leave(_))).count();
+        let left =
+            (1..=1_500).filter(|seq| matches!(gate.decided(*seq, *seq), Passed::Leave(_))).count();
         assert_eq!(left, 500);
         assert_eq!(released(gate.decided(0, 0)).len(), 1_001);
     }

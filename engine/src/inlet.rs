@@ -11,7 +11,8 @@ use config::Name;
 use connectors::{Answer, BrokenFrame, Intake, Peer};
 use hl7::{Peek, Unreadable};
 use store::{
-    Committed, Decision, DeliveryId, Disposition, Header, LaneKey, Lease, MessageId, OnCommit, Origin, Reason, Receipt, Store, StoreError,
+    Committed, Decision, DeliveryId, Disposition, Header, LaneKey, Lease, MessageId, OnCommit,
+    Origin, Reason, Receipt, Store, StoreError,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,7 +24,7 @@ use crate::clock::Clock;
 use crate::decide::{Decided, Handover, Outcome, Undecided, decide, lane_keys, plain};
 use crate::flow::{Load, Valve};
 use crate::gate::{Gate, Passed};
-use crate::late::{Late, Work};
+use crate::late::{Late, Told, Work};
 use crate::outbound::Outbound;
 use crate::plan::Plan;
 
@@ -120,6 +121,13 @@ impl Inlet {
         let _ = self.late.send(Work::Read);
     }
 
+    /// A decision did not reach the store, or nobody knows whether it did: the message is asked for again.
+    pub fn ask_again(&self, seq: i64) {
+        lock(&self.gate).forget(seq);
+        self.plan().routes.iter().for_each(|route| route.outbound.leave_in_store());
+        self.read_undecided_again();
+    }
+
     /// Asks the store once more, behind what is in hand.
     pub fn read_undecided_again(&self) {
         // See above.
@@ -137,34 +145,33 @@ impl Inlet {
         let late = |row: store::Undecided| {
             let load = Some(self.valve.carry(row.body.len()));
             let message = Undecided { id: row.id, body: row.body, received_us: row.received_us };
-            Late { message, tries: row.tries, told: None, load }
+            Late { seq: row.seq, message, tries: row.tries, told: None, load }
         };
         rows.into_iter().map(late).collect()
     }
 
     /// Stores the decision on a message that was committed without, and lets its deliveries go.
-    pub async fn decide(&self, id: MessageId, decision: Decision, parcels: Vec<Handover>) -> Result<(), StoreError> {
+    pub async fn decide(
+        &self,
+        id: MessageId,
+        decision: Decision,
+        parcels: Vec<Handover>,
+    ) -> Result<(), StoreError> {
         let on_commit = self.hand_over_on_commit(parcels);
         self.store.decide(&self.lease, id, decision, on_commit).await.map(drop)
     }
 
     /// Lets deliveries go once they are on disk, in receipt order.
-    pub(crate) fn hand_over_on_commit(&self, mut parcels: Vec<Handover>) -> OnCommit {
-        let gate = Arc::clone(&self.gate);
-        Box::new(move |Committed { seq }| {
-            parcels.iter_mut().for_each(|(_, parcel)| parcel.position.seq = seq);
-            let passed = lock(&gate).decided(seq, parcels);
-            match passed {
-                Passed::Release(released) => hand_over(released),
-                Passed::Leave(parcels) => parcels.into_iter().for_each(|(outbound, _)| outbound.leave_in_store()),
-            }
-        })
+    pub(crate) fn hand_over_on_commit(&self, parcels: Vec<Handover>) -> OnCommit {
+        let handing = Handing { parcels: Some(parcels), gate: Arc::clone(&self.gate) };
+        Box::new(move |committed| handing.over(committed))
     }
 
     /// The lanes of a destination for bytes that are sent there without having gone through the program.
     pub(crate) fn keys_for(&self, outbound: &Outbound, body: &Bytes) -> Vec<LaneKey> {
         let plan = self.plan.load_full();
-        let Some(index) = plan.routes.iter().position(|route| route.outbound.id == outbound.id) else {
+        let Some(index) = plan.routes.iter().position(|route| route.outbound.id == outbound.id)
+        else {
             return Vec::new();
         };
         let message = plan.channel.message(body.to_vec());
@@ -180,10 +187,13 @@ impl Inlet {
         let load = self.valve.carry(frame.len());
         let plan = self.plan.load_full();
         let peek = hl7::peek(&frame);
-        let answering = Answering::new(Arc::clone(&plan), frame.clone(), &peek, Arc::clone(&self.ack_ids));
+        let answering =
+            Answering::new(Arc::clone(&plan), frame.clone(), &peek, Arc::clone(&self.ack_ids));
         let message = Undecided { id: MessageId::new(), body: frame, received_us };
         match plan.channel.admit(&message.body, peek.as_ref()) {
-            Admitted::Rejected(rejection) => self.reject(&plan, message, (&peek, peer), rejection, answering, load),
+            Admitted::Rejected(rejection) => {
+                self.reject(&plan, message, (&peek, peer), rejection, answering, load)
+            }
             Admitted::Acknowledgement => {
                 let reason = Reason { code: "acknowledgement".to_owned(), step: None };
                 let decided = plain(&plan, Disposition::Filtered, Some(reason), Outcome::Filtered);
@@ -191,13 +201,16 @@ impl Inlet {
                 let receipt = self.receipt(message, (&peek, peer), &ready, false);
                 self.commit(receipt, decided, ready, answering, load)
             }
-            Admitted::Message if self.caution.receipt_first() => self.defer(message, (&peek, peer), answering, load),
+            Admitted::Message if self.caution.receipt_first() => {
+                self.defer(message, (&peek, peer), answering, load)
+            }
             Admitted::Message => {
                 let budget = Deadline::within(BEFORE_ACK);
                 match decide(&plan, (&self.store, &self.lease), &message, &budget) {
                     Some(decided) => {
                         let ready = answering.ready(&arrival(&decided.outcome));
-                        let accepted = !matches!(&ready, Ready::Answer(answer) if !answer.code.is_positive());
+                        let accepted =
+                            !matches!(&ready, Ready::Answer(answer) if !answer.code.is_positive());
                         let receipt = self.receipt(message, (&peek, peer), &ready, accepted);
                         self.commit(receipt, decided, ready, answering, load)
                     }
@@ -217,7 +230,8 @@ impl Inlet {
         load: Load,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let reason = Reason { code: rejection.reason.to_owned(), step: None };
-        let decided = plain(plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()));
+        let decided =
+            plain(plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()));
         let ready = answering.ready(&Arrival::Rejected(&rejection));
         let receipt = self.receipt(message, (peek, peer), &ready, false);
         self.commit(receipt, decided, ready, answering, load)
@@ -252,15 +266,16 @@ impl Inlet {
         load: Load,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let ready = answering.ready(&Arrival::Undecided);
-        let again = Undecided { id: message.id, body: message.body.clone(), received_us: message.received_us };
+        let again = Undecided {
+            id: message.id,
+            body: message.body.clone(),
+            received_us: message.received_us,
+        };
         let receipt = self.receipt(again, (peek, peer), &ready, true);
         let (gate, late) = (Arc::clone(&self.gate), self.late.clone());
         let (told, hears) = oneshot::channel();
-        let on_commit: OnCommit = Box::new(move |Committed { seq }| {
-            lock(&gate).undecided(seq);
-            // The worker ends only with the channel; then the message stays undecided in the store.
-            let _ = late.send(Work::Decide(Late { message, tries: 0, told: Some(told), load: Some(load) }));
-        });
+        let deferring = Deferring { message: Some((message, told, load)), gate, late };
+        let on_commit: OnCommit = Box::new(move |committed| deferring.over(committed));
         let stored = self.store.receive(&self.lease, receipt, on_commit);
         Box::pin(async move { answering.after_deferred(stored.await, ready, hears).await })
     }
@@ -280,7 +295,9 @@ impl Inlet {
             parent: None,
             trace: message.id,
             peer: peer.address.to_string(),
-            header: peek.as_ref().map_or_else(|_| Header::default(), |peek| header(peek, &message.body)),
+            header: peek
+                .as_ref()
+                .map_or_else(|_| Header::default(), |peek| header(peek, &message.body)),
             body: message.body,
             ack_code: ready.code(),
             dedupe,
@@ -296,14 +313,21 @@ impl Intake for Inlet {
         Inlet::receive(self, frame, peer)
     }
 
-    fn fragment(&self, bytes: Bytes, peer: &Peer, why: BrokenFrame) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn fragment(
+        &self,
+        bytes: Bytes,
+        peer: &Peer,
+        why: BrokenFrame,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let plan = self.plan.load_full();
         let load = self.valve.carry(bytes.len());
         let peek = hl7::peek(&bytes);
-        let message = Undecided { id: MessageId::new(), body: bytes, received_us: self.clock.now_us() };
+        let message =
+            Undecided { id: MessageId::new(), body: bytes, received_us: self.clock.now_us() };
         let mut receipt = self.receipt(message, (&peek, peer), &Ready::Silent, false);
         let reason = Reason { code: why.code().to_owned(), step: None };
-        let decided = plain(&plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()));
+        let decided =
+            plain(&plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()));
         receipt.decision = Some(decided.decision);
         let stored = self.store.receive(&self.lease, receipt, self.hand_over_on_commit(Vec::new()));
         let channel = self.name().clone();
@@ -313,6 +337,64 @@ impl Intake for Inlet {
             }
             drop(load);
         })
+    }
+}
+
+/// Deliveries on their way from a commit to their lanes.
+///
+/// Dropped without having been handed over, the commit failed, or nobody knows whether it did: then the lanes look into the store
+/// for what it may hold.
+struct Handing {
+    parcels: Option<Vec<Handover>>,
+    gate: ChannelGate,
+}
+
+impl Handing {
+    fn over(mut self, Committed { seq }: Committed) {
+        let Some(mut parcels) = self.parcels.take() else { return };
+        parcels.iter_mut().for_each(|(_, parcel)| parcel.position.seq = seq);
+        let passed = lock(&self.gate).decided(seq, parcels);
+        match passed {
+            Passed::Release(released) => hand_over(released),
+            Passed::Leave(parcels) => leave_in_store(parcels),
+        }
+    }
+}
+
+impl Drop for Handing {
+    fn drop(&mut self) {
+        leave_in_store(self.parcels.take().unwrap_or_default());
+    }
+}
+
+fn leave_in_store(parcels: Vec<Handover>) {
+    parcels.into_iter().for_each(|(outbound, _)| outbound.leave_in_store());
+}
+
+/// A message on its way from a commit without a decision to the worker that decides.
+struct Deferring {
+    message: Option<(Undecided, oneshot::Sender<Told>, Load)>,
+    gate: ChannelGate,
+    late: mpsc::UnboundedSender<Work>,
+}
+
+impl Deferring {
+    fn over(mut self, Committed { seq }: Committed) {
+        let Some((message, told, load)) = self.message.take() else { return };
+        lock(&self.gate).undecided(seq);
+        let late = Late { seq, message, tries: 0, told: Some(told), load: Some(load) };
+        // The worker ends only with the channel; then the message stays undecided in the store.
+        let _ = self.late.send(Work::Decide(late));
+    }
+}
+
+impl Drop for Deferring {
+    fn drop(&mut self) {
+        if self.message.is_some() {
+            // It may be on disk all the same: nothing overtakes it before somebody has looked.
+            lock(&self.gate).unread_from(0);
+            let _ = self.late.send(Work::Read);
+        }
     }
 }
 

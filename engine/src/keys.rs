@@ -9,9 +9,8 @@ use store::LaneKey;
 /// The tag of a definition: never 0, which means "no order".
 pub fn tag(order_by: &str) -> u16 {
     // FNV-1a: stable across versions and machines, which is all that is asked of it.
-    let hash = order_by
-        .bytes()
-        .fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    let hash =
+        order_by.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     let folded = (hash >> 16) ^ (hash & 0xffff);
     u16::try_from(folded).unwrap_or(1).max(1)
 }

@@ -22,14 +22,19 @@ const PAGE: usize = 256;
 /// Pause before a store that did not answer is asked again.
 const STORE_RETRY: Duration = Duration::from_millis(200);
 
+/// What the acknowledgement hears: the outcome, and what else it may have to wait for.
+pub type Told = (Outcome, Option<oneshot::Receiver<Watched>>);
+
 /// A message that waits for its decision.
 pub struct Late {
+    /// Its number in the channel.
+    pub seq: i64,
     /// The message.
     pub message: Undecided,
     /// How often its program has been started.
     pub tries: u8,
     /// Who waits for the outcome before acknowledging.
-    pub told: Option<oneshot::Sender<(Outcome, Option<oneshot::Receiver<Watched>>)>>,
+    pub told: Option<oneshot::Sender<Told>>,
     /// What it weighs in memory.
     pub load: Option<Load>,
 }
@@ -78,7 +83,7 @@ async fn stored(inlet: &Arc<Inlet>) -> Result<(), StoreError> {
 }
 
 async fn one(inlet: &Arc<Inlet>, late: Late) -> Result<(), StoreError> {
-    let Late { message, tries, told, load } = late;
+    let Late { seq, message, tries, told, load } = late;
     let id = message.id;
     if tries < TRIES_MAX {
         again(|| inlet.store().begin_try(inlet.lease(), id)).await?;
@@ -88,9 +93,15 @@ async fn one(inlet: &Arc<Inlet>, late: Late) -> Result<(), StoreError> {
     let decided = tokio::task::spawn_blocking(move || {
         let plan = worker.plan();
         match tries {
-            TRIES_MAX.. => faulty(&plan, "crash", "the process ended three times while this message's program ran"),
-            _ => decide(&plan, (worker.store(), worker.lease()), &message, &Deadline::within(IN_ALL))
-                .unwrap_or_else(|| faulty(&plan, "budget", "the program needed more than 2 s")),
+            TRIES_MAX.. => faulty(
+                &plan,
+                "crash",
+                "the process ended three times while this message's program ran",
+            ),
+            _ => {
+                decide(&plan, (worker.store(), worker.lease()), &message, &Deadline::within(IN_ALL))
+                    .unwrap_or_else(|| faulty(&plan, "budget", "the program needed more than 2 s"))
+            }
         }
     })
     .await;
@@ -99,7 +110,18 @@ async fn one(inlet: &Arc<Inlet>, late: Late) -> Result<(), StoreError> {
         Err(_) => faulty(&inlet.plan(), "panic", "a step of the channel broke off"),
     };
     let Decided { decision, parcels, outcome, watched } = decided;
-    inlet.decide(id, decision, parcels).await?;
+    match inlet.decide(id, decision, parcels).await {
+        Ok(()) => {}
+        Err(error @ (StoreError::Fenced | StoreError::SyncFailed | StoreError::Closed)) => {
+            return Err(error);
+        }
+        Err(error) => {
+            tracing::warn!(channel = %inlet.name(), error = %error, "a decision did not reach the store, deciding again");
+            tokio::time::sleep(STORE_RETRY).await;
+            inlet.ask_again(seq);
+            return Ok(());
+        }
+    }
     if let Some(told) = told {
         // The sender may have gone; what it sent is decided all the same.
         let _ = told.send((outcome, watched));
@@ -116,7 +138,9 @@ where
     loop {
         match ask().await {
             Ok(done) => return Ok(done),
-            Err(error @ (StoreError::Fenced | StoreError::SyncFailed | StoreError::Closed)) => return Err(error),
+            Err(error @ (StoreError::Fenced | StoreError::SyncFailed | StoreError::Closed)) => {
+                return Err(error);
+            }
             Err(error) => {
                 tracing::warn!(error = %error, "the store did not answer, asking again");
                 tokio::time::sleep(STORE_RETRY).await;

@@ -47,7 +47,10 @@ impl Plan {
                 outbound: Arc::clone(outbound),
                 scheme: destination.scheme,
                 unordered: destination.settings.lane.unordered,
-                lane_none: keys::tagged(destination.scheme, store.lane_key(lease, outbound.id, b"")),
+                lane_none: keys::tagged(
+                    destination.scheme,
+                    store.lane_key(lease, outbound.id, b""),
+                ),
             })
         };
         let routes = plan.destinations.iter().filter_map(route).collect();

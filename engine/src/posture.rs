@@ -10,9 +10,14 @@ use crate::start_error::StartError;
 /// Checks what may be checked before anything is opened; answers what status warns of.
 pub fn check(site: &Site, options: &StartOptions) -> Result<Vec<String>, StartError> {
     let mut concerns: Vec<String> = match exposures(&site.paths.site) {
-        Ok(found) if site.server.profile == Profile::Production => found.iter().map(ToString::to_string).collect(),
+        Ok(found) if site.server.profile == Profile::Production => {
+            found.iter().map(ToString::to_string).collect()
+        }
         Ok(found) if found.is_empty() => Vec::new(),
-        Ok(found) => vec![format!("{} of the site's files and folders are open to other users of this machine", found.len())],
+        Ok(found) => vec![format!(
+            "{} of the site's files and folders are open to other users of this machine",
+            found.len()
+        )],
         Err(error) => vec![format!("the modes of the site's files cannot be read: {error}")],
     };
     if rustix::process::geteuid().is_root() && !options.allow_root {
@@ -22,8 +27,14 @@ pub fn check(site: &Site, options: &StartOptions) -> Result<Vec<String>, StartEr
         Profile::Development => Ok(concerns.into_iter().chain(standing(&site.server)).collect()),
         Profile::Production => {
             // decisions.md 7: an administrator with a second factor. There are no accounts in this version.
-            concerns.push("production needs a claimed administrator, and this version has no accounts".to_owned());
-            Err(StartError::Posture(format!("the profile `production` is refused:\n  {}", concerns.join("\n  "))))
+            concerns.push(
+                "production needs a claimed administrator, and this version has no accounts"
+                    .to_owned(),
+            );
+            Err(StartError::Posture(format!(
+                "the profile `production` is refused:\n  {}",
+                concerns.join("\n  ")
+            )))
         }
     }
 }

@@ -19,7 +19,11 @@ struct InForce {
 }
 
 /// Starts every channel that is in force, then binds all listeners, then lets the lanes go.
-pub async fn start_channels(engine: &Engine, site: &Site, opened: &Opened) -> Result<(), StartError> {
+pub async fn start_channels(
+    engine: &Engine,
+    site: &Site,
+    opened: &Opened,
+) -> Result<(), StartError> {
     let known = engine.store().status(&Scope::All, engine.now_us()).await?;
     let mut all = stored(engine, site, &known).await?;
     all.extend(first_time(engine, site, &known).await?);
@@ -30,7 +34,8 @@ pub async fn start_channels(engine: &Engine, site: &Site, opened: &Opened) -> Re
         }
         let names: Vec<Name> = plan.destinations.iter().map(|d| d.name.clone()).collect();
         let lease = engine.store().own(&plan.file.name, &names).await?;
-        let running = Running::new(&engine.inner.shared, lease, (revision, plan.file.hash()), &plan, &held);
+        let running =
+            Running::new(&engine.inner.shared, lease, (revision, plan.file.hash()), &plan, &held);
         running.inlet.read_undecided_from(0);
         engine.channels().insert(plan.file.name.clone(), running);
     }
@@ -50,15 +55,22 @@ async fn bind(engine: &Engine, running: &Arc<Running>) -> Result<(), StartError>
 }
 
 /// The first start of a channel applies its file; later starts keep to what was applied.
-async fn first_time(engine: &Engine, site: &Site, known: &[ChannelStatus]) -> Result<Vec<InForce>, StartError> {
+async fn first_time(
+    engine: &Engine,
+    site: &Site,
+    known: &[ChannelStatus],
+) -> Result<Vec<InForce>, StartError> {
     let is_known = |name: &Name| known.iter().any(|channel| channel.channel == *name);
     if let Some(broken) = site.broken.iter().find(|name| !is_known(name)) {
-        return Err(StartError::Posture(format!("channel `{broken}` has never run, and its file has errors")));
+        return Err(StartError::Posture(format!(
+            "channel `{broken}` has never run, and its file has errors"
+        )));
     }
     let mut in_force = Vec::new();
     for plan in site.channels.values().filter(|plan| !is_known(&plan.file.name)) {
         let act = engine_act("channel.apply", "first start", engine.now_us());
-        let revision = engine.store().apply(&Scope::All, &act, &plan.file.name, plan.file.revision()).await?;
+        let revision =
+            engine.store().apply(&Scope::All, &act, &plan.file.name, plan.file.revision()).await?;
         in_force.push(InForce { revision, plan: plan.clone(), held: BTreeSet::new() });
     }
     Ok(in_force)
@@ -66,16 +78,15 @@ async fn first_time(engine: &Engine, site: &Site, known: &[ChannelStatus]) -> Re
 
 /// Something that the engine does by itself.
 pub fn engine_act(action: &'static str, purpose: &str, now_us: i64) -> Act {
-    let actor = Actor {
-        id: "hilum".to_owned(),
-        kind: ActorKind::System,
-        name: None,
-        auth: None,
-    };
+    let actor = Actor { id: "hilum".to_owned(), kind: ActorKind::System, name: None, auth: None };
     Act { actor, action, purpose: Some(purpose.to_owned()), request: None, now_us }
 }
 
-async fn stored(engine: &Engine, site: &Site, known: &[ChannelStatus]) -> Result<Vec<InForce>, StartError> {
+async fn stored(
+    engine: &Engine,
+    site: &Site,
+    known: &[ChannelStatus],
+) -> Result<Vec<InForce>, StartError> {
     let mut all = Vec::new();
     for channel in known {
         let Some(id) = channel.revision else {
@@ -85,14 +96,23 @@ async fn stored(engine: &Engine, site: &Site, known: &[ChannelStatus]) -> Result
             continue;
         };
         let name = &channel.channel;
-        let damaged = || StartError::Revision { channel: name.to_string(), problems: "its stored texts cannot be read".to_owned() };
+        let damaged = || StartError::Revision {
+            channel: name.to_string(),
+            problems: "its stored texts cannot be read".to_owned(),
+        };
         let revision = engine.store().revision(&Scope::All, id).await?.ok_or_else(damaged)?;
         let file = ChannelFile::stored(&revision).ok_or_else(damaged)?;
         say_what_differs(site, &file);
         let (plan, diagnostics) = site::compile(file, &site.surroundings);
-        let plan = plan
-            .ok_or_else(|| StartError::Revision { channel: name.to_string(), problems: diagnostics.render(false) })?;
-        let held = channel.destinations.iter().filter(|d| d.held_us.is_some()).map(|d| d.destination.clone());
+        let plan = plan.ok_or_else(|| StartError::Revision {
+            channel: name.to_string(),
+            problems: diagnostics.render(false),
+        })?;
+        let held = channel
+            .destinations
+            .iter()
+            .filter(|d| d.held_us.is_some())
+            .map(|d| d.destination.clone());
         all.push(InForce { revision: id, plan, held: held.collect() });
     }
     Ok(all)
@@ -120,7 +140,12 @@ fn say_what_resumes(known: &[ChannelStatus], opened: &Opened) {
     let deliveries: i64 = known.iter().flat_map(|c| &c.destinations).map(open).sum();
     let undecided: i64 = known.iter().map(|c| c.undecided).sum();
     if opened.clean {
-        tracing::info!(code = "engine.started", deliveries, undecided, "started; queued deliveries go on");
+        tracing::info!(
+            code = "engine.started",
+            deliveries,
+            undecided,
+            "started; queued deliveries go on"
+        );
     } else {
         tracing::warn!(
             code = "engine.recovered",

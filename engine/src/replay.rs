@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use config::Name;
 use store::{
-    Act, BodyOf, Committed, DeliveryId, DestinationId, Letter, MessageId, OnCommit, RawReplay, Scope, SentReplay,
-    StoreError,
+    Act, BodyOf, Committed, DeliveryId, DestinationId, Letter, MessageId, OnCommit, RawReplay,
+    Scope, SentReplay, StoreError,
 };
 
 use crate::acts::ActError;
@@ -52,12 +52,20 @@ pub struct ReplayOrder {
 
 impl Engine {
     /// How many a replay would send, without doing anything.
-    pub async fn preview_replay(&self, scope: &Scope, order: &ReplayOrder) -> Result<Replayed, ActError> {
+    pub async fn preview_replay(
+        &self,
+        scope: &Scope,
+        order: &ReplayOrder,
+    ) -> Result<Replayed, ActError> {
         let mut preview = Replayed::default();
         for letter in self.chosen(scope, order).await? {
             match (order.mode, letter) {
-                (ReplayMode::AsSent, Letter::Message(_)) => preview.refused.push(nothing_sent(&letter)),
-                (ReplayMode::AsSent, Letter::Delivery(_)) | (ReplayMode::Raw, _) => preview.count += 1,
+                (ReplayMode::AsSent, Letter::Message(_)) => {
+                    preview.refused.push(nothing_sent(&letter))
+                }
+                (ReplayMode::AsSent, Letter::Delivery(_)) | (ReplayMode::Raw, _) => {
+                    preview.count += 1
+                }
             }
         }
         Ok(preview)
@@ -65,12 +73,19 @@ impl Engine {
 
     /// Sends messages or dead letters again. Each is a transaction of its own with its audit record, so a failure in the middle
     /// leaves what was done before it, and the same token goes on behind it.
-    pub async fn replay(&self, scope: &Scope, act: &Act, order: &ReplayOrder) -> Result<Replayed, ActError> {
+    pub async fn replay(
+        &self,
+        scope: &Scope,
+        act: &Act,
+        order: &ReplayOrder,
+    ) -> Result<Replayed, ActError> {
         let mut done = Replayed::default();
         for letter in self.chosen(scope, order).await? {
             let token = order.token.as_ref().map(|token| format!("{token}/{}", letter_id(&letter)));
             let replayed = match (order.mode, letter) {
-                (ReplayMode::Raw, Letter::Message(message)) => self.replay_raw(scope, act, message, order, token).await,
+                (ReplayMode::Raw, Letter::Message(message)) => {
+                    self.replay_raw(scope, act, message, order, token).await
+                }
                 (ReplayMode::AsSent, Letter::Delivery(delivery)) => {
                     self.replay_as_sent(scope, act, delivery, &order.to, token).await
                 }
@@ -87,7 +102,9 @@ impl Engine {
                     done.messages.push(replayed.message);
                     done.repeated |= replayed.repeated;
                 }
-                Err(ActError::Store(error @ (StoreError::Refused(_) | StoreError::NotFound(_)))) => {
+                Err(ActError::Store(
+                    error @ (StoreError::Refused(_) | StoreError::NotFound(_)),
+                )) => {
                     done.refused.push((letter_id(&letter), error.to_string()));
                 }
                 Err(ActError::Refused(why)) => done.refused.push((letter_id(&letter), why)),
@@ -113,10 +130,16 @@ impl Engine {
         Ok(letters)
     }
 
-    async fn of_channel(&self, scope: &Scope, message: MessageId) -> Result<Arc<Running>, ActError> {
-        let detail = self.store().message(scope, message).await?.ok_or(ActError::Absent("message"))?;
+    async fn of_channel(
+        &self,
+        scope: &Scope,
+        message: MessageId,
+    ) -> Result<Arc<Running>, ActError> {
+        let detail =
+            self.store().message(scope, message).await?.ok_or(ActError::Absent("message"))?;
         let channel = &detail.summary.channel;
-        self.channel(channel).ok_or_else(|| ActError::Refused(format!("channel `{channel}` does not run")))
+        self.channel(channel)
+            .ok_or_else(|| ActError::Refused(format!("channel `{channel}` does not run")))
     }
 
     async fn replay_raw(
@@ -139,7 +162,9 @@ impl Engine {
                 decide(&plan, (inlet.store(), inlet.lease()), &message, &Deadline::within(IN_ALL))
                     .unwrap_or_else(|| faulty(&plan, "budget", "the program needed more than 2 s"))
             };
-            tokio::task::spawn_blocking(run).await.map_err(|_| ActError::Refused("the program broke off".to_owned()))?
+            tokio::task::spawn_blocking(run)
+                .await
+                .map_err(|_| ActError::Refused("the program broke off".to_owned()))?
         };
         let only = match (order.to.is_empty(), &order.selection.destination) {
             (true, Some(destination)) => destinations(&running, std::slice::from_ref(destination))?,
@@ -154,7 +179,8 @@ impl Engine {
                 return Err(ActError::Refused(why));
             }
         }
-        let replay = RawReplay { id, of, decision: Some(decided.decision), destinations: only, token };
+        let replay =
+            RawReplay { id, of, decision: Some(decided.decision), destinations: only, token };
         let on_commit = inlet.hand_over_on_commit(decided.parcels);
         Ok(self.store().replay_raw(scope, act, inlet.lease(), replay, on_commit).await?)
     }
@@ -167,17 +193,20 @@ impl Engine {
         to: &[Name],
         token: Option<String>,
     ) -> Result<store::Replayed, ActError> {
-        let message = self.store().message_of(scope, of).await?.ok_or(ActError::Absent("delivery"))?;
-        let detail = self.store().message(scope, message).await?.ok_or(ActError::Absent("message"))?;
+        let message =
+            self.store().message_of(scope, of).await?.ok_or(ActError::Absent("delivery"))?;
+        let detail =
+            self.store().message(scope, message).await?.ok_or(ActError::Absent("message"))?;
         let running = self.of_channel(scope, message).await?;
-        let old = detail.deliveries.iter().find(|d| d.id == of).ok_or(ActError::Absent("delivery"))?;
+        let old =
+            detail.deliveries.iter().find(|d| d.id == of).ok_or(ActError::Absent("delivery"))?;
         let names = if to.is_empty() { std::slice::from_ref(&old.destination) } else { to };
         let body = self.store().body(scope, BodyOf::Delivery(of)).await?.into_phi();
         let mut deliveries = Vec::new();
         for name in names {
-            let outbound = running
-                .destination(name)
-                .ok_or_else(|| ActError::Refused(format!("destination `{name}` is not there any more")))?;
+            let outbound = running.destination(name).ok_or_else(|| {
+                ActError::Refused(format!("destination `{name}` is not there any more"))
+            })?;
             // The same destination: the same lanes. Another one: those that its own order gives these bytes.
             let keys = match *name == old.destination {
                 true => Vec::new(),
@@ -187,14 +216,19 @@ impl Engine {
         }
         let replay = SentReplay { id: MessageId::new(), of, to: deliveries, token };
         let on_commit = read_back(&running);
-        Ok(self.store().replay_as_sent(scope, act, running.inlet.lease(), replay, on_commit).await?)
+        Ok(self
+            .store()
+            .replay_as_sent(scope, act, running.inlet.lease(), replay, on_commit)
+            .await?)
     }
 }
 
 /// The lanes read the new deliveries from the store, at their place.
 fn read_back(running: &Arc<Running>) -> OnCommit {
     let running = Arc::clone(running);
-    Box::new(move |_: Committed| running.destinations().iter().for_each(|(_, outbound)| outbound.leave_in_store()))
+    Box::new(move |_: Committed| {
+        running.destinations().iter().for_each(|(_, outbound)| outbound.leave_in_store())
+    })
 }
 
 fn destinations(running: &Running, names: &[Name]) -> Result<Vec<DestinationId>, ActError> {

@@ -36,13 +36,27 @@ pub const LANE_FIELDS: &[Field] = &[
         Kind::Integer { min: 1, max: 64 },
         "4",
     ),
-    Field::optional("retry", "When a delivery that did not go is tried again.", Kind::Section(RETRY_FIELDS)),
+    Field::optional(
+        "retry",
+        "When a delivery that did not go is tried again.",
+        Kind::Section(RETRY_FIELDS),
+    ),
 ];
 
 /// The settings under `retry`.
 pub const RETRY_FIELDS: &[Field] = &[
-    Field::default("first", "Wait after the first failure; it doubles from there.", Kind::Duration { min: "10ms", max: "1h" }, "1s"),
-    Field::default("max", "Longest wait between two tries.", Kind::Duration { min: "10ms", max: "24h" }, "5m"),
+    Field::default(
+        "first",
+        "Wait after the first failure; it doubles from there.",
+        Kind::Duration { min: "10ms", max: "1h" },
+        "1s",
+    ),
+    Field::default(
+        "max",
+        "Longest wait between two tries.",
+        Kind::Duration { min: "10ms", max: "24h" },
+        "5m",
+    ),
     Field::default(
         "give_up_after",
         "Age at which a delivery becomes a dead letter, counted from the first try that the receiver answered or let time out; `\"never\"` \
@@ -102,7 +116,8 @@ impl LaneSettings {
     /// Reads the lane's part of a `[[destination]]`; `keyed` says that it has an `order_by`.
     pub fn read(section: &Section<'_>, keyed: bool) -> LaneSettings {
         let unordered = section.choice("order") == Some("none");
-        let parallel = section.integer("parallel").and_then(|n| usize::try_from(n).ok()).unwrap_or(4);
+        let parallel =
+            section.integer("parallel").and_then(|n| usize::try_from(n).ok()).unwrap_or(4);
         let standard = LaneSettings {
             parallel: if keyed || unordered { parallel } else { 1 },
             unordered,
@@ -120,7 +135,10 @@ impl LaneSettings {
             first: retry.duration("first").unwrap_or(standard.first),
             max: retry.duration("max").unwrap_or(standard.max),
             give_up_after,
-            attempts: retry.integer("attempts").and_then(|n| u32::try_from(n).ok()).unwrap_or(standard.attempts),
+            attempts: retry
+                .integer("attempts")
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or(standard.attempts),
             ..standard
         }
     }
@@ -138,7 +156,8 @@ impl LaneSettings {
             Outcome::Later(_) => {
                 let answered = tried.answered_tries + 1;
                 let since = tried.first_answered_us.unwrap_or(tried.started_us);
-                let too_old = self.give_up_after.is_some_and(|limit| micros(limit) <= tried.now_us - since);
+                let too_old =
+                    self.give_up_after.is_some_and(|limit| micros(limit) <= tried.now_us - since);
                 if answered >= self.attempts || too_old {
                     return After::Dead { code: evidence.code };
                 }

@@ -105,7 +105,11 @@ impl Running {
 
     /// Its destinations with what they do at this moment.
     pub fn destinations(&self) -> Vec<(DestinationPlan, Arc<Outbound>)> {
-        self.state().destinations.values().map(|d| (d.plan.clone(), Arc::clone(&d.outbound))).collect()
+        self.state()
+            .destinations
+            .values()
+            .map(|d| (d.plan.clone(), Arc::clone(&d.outbound)))
+            .collect()
     }
 
     /// One of its destinations.
@@ -156,7 +160,13 @@ impl Running {
     ///
     /// Destinations that stay keep their queues. Those that are gone end after what they send now; their deliveries are held in
     /// the store by the act that removed them.
-    pub fn adopt(&self, shared: &Shared, lease: &Lease, revision: (RevisionId, String), plan: &ChannelPlan) {
+    pub fn adopt(
+        &self,
+        shared: &Shared,
+        lease: &Lease,
+        revision: (RevisionId, String),
+        plan: &ChannelPlan,
+    ) {
         let mut state = self.state();
         for destination in &plan.destinations {
             match state.destinations.get_mut(&destination.name) {
@@ -165,14 +175,17 @@ impl Running {
                     known.plan = destination.clone();
                 }
                 None => {
-                    if let Some(mut made) = make(shared, lease, &self.gate, destination, &Held::new()) {
+                    if let Some(mut made) =
+                        make(shared, lease, &self.gate, destination, &Held::new())
+                    {
                         made.task = Some(tokio::spawn(Arc::clone(&made.outbound).run()));
                         state.destinations.insert(destination.name.clone(), made);
                     }
                 }
             }
         }
-        let outbounds: Vec<_> = state.destinations.values().map(|d| Arc::clone(&d.outbound)).collect();
+        let outbounds: Vec<_> =
+            state.destinations.values().map(|d| Arc::clone(&d.outbound)).collect();
         self.inlet.swap(Plan::new(revision, plan, &outbounds, (&shared.store, lease)));
         state.file = plan.file.clone();
         state.destinations.retain(|name, destination| {
@@ -212,7 +225,8 @@ fn make(
 ) -> Option<Destination> {
     let id = lease.destination(&plan.name)?;
     let gate = Arc::clone(gate);
-    let open_before = move || gate.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).open_before();
+    let open_before =
+        move || gate.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).open_before();
     let outbound = Outbound::new(
         (plan.name.clone(), id),
         (shared.store.clone(), lease.clone()),
@@ -224,7 +238,10 @@ fn make(
 }
 
 /// The channel's flow for one listener, which may be closed apart from the others.
-fn until_retired(mut flow: watch::Receiver<Flow>, mut retired: oneshot::Receiver<()>) -> watch::Receiver<Flow> {
+fn until_retired(
+    mut flow: watch::Receiver<Flow>,
+    mut retired: oneshot::Receiver<()>,
+) -> watch::Receiver<Flow> {
     let (own, followed) = watch::channel(*flow.borrow());
     tokio::spawn(async move {
         loop {
@@ -246,7 +263,10 @@ fn until_retired(mut flow: watch::Receiver<Flow>, mut retired: oneshot::Receiver
 }
 
 /// Binds the source of a channel.
-pub async fn bind(source: &SourceSettings, resources: &Resources) -> Result<Listener, net::BindError> {
+pub async fn bind(
+    source: &SourceSettings,
+    resources: &Resources,
+) -> Result<Listener, net::BindError> {
     match source {
         SourceSettings::Mllp(settings) => Listener::bind(settings.clone(), resources).await,
     }

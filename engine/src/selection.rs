@@ -26,7 +26,8 @@ pub struct Selection {
 
 /// The name of a group of dead letters: its code, and enough of its signature to tell it from others of the same code.
 pub fn group_name(group: &DeadGroup) -> String {
-    let signature: String = group.key.signature.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let signature: String =
+        group.key.signature.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     match signature.is_empty() {
         true => group.key.code.clone(),
         false => format!("{}-{signature}", group.key.code),
@@ -42,7 +43,11 @@ pub(crate) fn letter_id(letter: &Letter) -> String {
 
 impl Engine {
     /// The deliveries and failed messages of a selection. A message's id stands for its deliveries, or for itself without any.
-    pub(crate) async fn letters(&self, scope: &Scope, selection: &Selection) -> Result<Vec<Letter>, ActError> {
+    pub(crate) async fn letters(
+        &self,
+        scope: &Scope,
+        selection: &Selection,
+    ) -> Result<Vec<Letter>, ActError> {
         let mut letters = Vec::new();
         for id in &selection.ids {
             letters.extend(self.letters_of_id(scope, id).await?);
@@ -64,7 +69,9 @@ impl Engine {
         if let Some(detail) = self.store().message(scope, message).await? {
             return Ok(match detail.deliveries.is_empty() {
                 true => vec![Letter::Message(message)],
-                false => detail.deliveries.iter().map(|delivery| Letter::Delivery(delivery.id)).collect(),
+                false => {
+                    detail.deliveries.iter().map(|delivery| Letter::Delivery(delivery.id)).collect()
+                }
             });
         }
         let delivery: DeliveryId = id.parse().map_err(|_| absent())?;
@@ -78,7 +85,9 @@ impl Engine {
         selection: &Selection,
         letters: &mut Vec<Letter>,
     ) -> Result<(), ActError> {
-        for group in self.store().dead_letters(scope).await?.iter().filter(|group| selection.holds(group)) {
+        for group in
+            self.store().dead_letters(scope).await?.iter().filter(|group| selection.holds(group))
+        {
             let mut after = None;
             loop {
                 let page = self.store().letters(scope, &group.key, after, PAGE).await?;
@@ -101,6 +110,9 @@ impl Selection {
     fn holds(&self, group: &DeadGroup) -> bool {
         self.channel.as_ref() == Some(&group.key.channel)
             && (self.destination.is_none() || self.destination == group.key.destination)
-            && self.error.as_ref().is_none_or(|error| *error == group.key.code || *error == group_name(group))
+            && self
+                .error
+                .as_ref()
+                .is_none_or(|error| *error == group.key.code || *error == group_name(group))
     }
 }

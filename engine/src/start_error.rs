@@ -41,14 +41,19 @@ impl StartError {
         match self {
             StartError::Open(error) => error.exit_code(),
             StartError::Store(_) => 3,
-            StartError::Bind { .. } | StartError::Revision { .. } | StartError::Posture(_) | StartError::Data(_) => 78,
+            StartError::Bind { .. }
+            | StartError::Revision { .. }
+            | StartError::Posture(_)
+            | StartError::Data(_) => 78,
         }
     }
 
     /// The next step, where there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            StartError::Open(OpenError::Locked(_)) => Some("stop the other engine first, or give this one another `--data`"),
+            StartError::Open(OpenError::Locked(_)) => {
+                Some("stop the other engine first, or give this one another `--data`")
+            }
             StartError::Open(OpenError::KeyMissing { .. }) => {
                 Some("put the key back; without it nothing in this store can be read")
             }

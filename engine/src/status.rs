@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use config::Name;
 use connectors::Flow;
-use store::{Counted, DeadGroup, Disposition, Scope, StoreError, What};
+use store::{Counted, DeadGroup, Disposition, MessageFilter, Page, Scope, StoreError, What};
 
 use crate::engine::Engine;
 use crate::outbound::{Live, Outbound};
@@ -57,7 +57,7 @@ pub struct ChannelStatus {
     pub refused: u64,
     /// Bytes between frames since then.
     pub junk_bytes: u64,
-    /// When the last message came in since the start, microseconds UTC.
+    /// When the last message came in, microseconds UTC.
     pub last_in_us: Option<i64>,
     /// Its destinations.
     pub destinations: Vec<DestinationStatus>,
@@ -108,6 +108,11 @@ impl Engine {
         if disk.is_low() {
             warnings.push(format!("the disk has {} MiB left: sources are paused", disk.free >> 20));
         }
+        let mut channels: Vec<ChannelStatus> =
+            stored.into_iter().map(|channel| self.channel_status(channel, &dead)).collect();
+        for channel in channels.iter_mut().filter(|channel| channel.last_in_us.is_none()) {
+            channel.last_in_us = self.last_received(scope, &channel.name).await?;
+        }
         Ok(Status {
             environment: server.environment.clone(),
             profile: server.profile.as_str(),
@@ -120,8 +125,19 @@ impl Engine {
             now_us: self.now_us(),
             disk,
             warnings,
-            channels: stored.into_iter().map(|channel| self.channel_status(channel, &dead)).collect(),
+            channels,
         })
+    }
+
+    /// When the newest stored message of a channel came in, from before this start.
+    async fn last_received(
+        &self,
+        scope: &Scope,
+        channel: &Name,
+    ) -> Result<Option<i64>, StoreError> {
+        let filter = MessageFilter { channel: Some(channel.clone()), ..MessageFilter::default() };
+        let newest = self.store().messages(scope, &filter, Page { after: None, limit: 1 }).await?;
+        Ok(newest.rows.first().map(|row| row.received_us))
     }
 
     fn channel_status(&self, stored: store::ChannelStatus, dead: &[DeadGroup]) -> ChannelStatus {
@@ -129,8 +145,9 @@ impl Engine {
         let listening = running.as_ref().and_then(|running| running.listening());
         let listener = listening.as_ref().map(|(_, stats)| stats.counts()).unwrap_or_default();
         let destinations = stored.destinations.iter();
-        let destinations =
-            destinations.map(|d| destination_status(running.as_ref(), d, dead_at(dead, &stored.channel, &d.destination)));
+        let destinations = destinations.map(|d| {
+            destination_status(running.as_ref(), d, dead_at(dead, &stored.channel, &d.destination))
+        });
         let received = received(&stored.counts);
         ChannelStatus {
             state: match running.as_ref().map(|running| running.inlet.valve().now()) {
@@ -184,11 +201,17 @@ fn dispositions(counts: &Counted, received: i64) -> Vec<(Disposition, i64)> {
 }
 
 fn dead_at(dead: &[DeadGroup], channel: &Name, destination: &Name) -> i64 {
-    let here = |group: &&DeadGroup| group.key.channel == *channel && group.key.destination.as_ref() == Some(destination);
+    let here = |group: &&DeadGroup| {
+        group.key.channel == *channel && group.key.destination.as_ref() == Some(destination)
+    };
     dead.iter().filter(here).map(|group| group.count).sum()
 }
 
-fn destination_status(running: Option<&Arc<Running>>, stored: &store::DestinationStatus, dead: i64) -> DestinationStatus {
+fn destination_status(
+    running: Option<&Arc<Running>>,
+    stored: &store::DestinationStatus,
+    dead: i64,
+) -> DestinationStatus {
     let found = running.and_then(|running| find(running, &stored.destination));
     let live = found.as_ref().map(|(_, outbound)| outbound.live());
     let state = match &live {

@@ -43,7 +43,8 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
 }
 
 fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let unreadable = |error| Failure::new(Code::Usage, format!("cannot read `{}`: {error}", path.display()));
+    let unreadable =
+        |error| Failure::new(Code::Usage, format!("cannot read `{}`: {error}", path.display()));
     if path.as_os_str() == "-" || !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());
@@ -70,5 +71,7 @@ pub fn bytes_of(path: &Path) -> Result<Vec<u8>, Failure> {
         }
         false => std::fs::read(path),
     };
-    read.map_err(|error| Failure::new(Code::Usage, format!("cannot read `{}`: {error}", path.display())))
+    read.map_err(|error| {
+        Failure::new(Code::Usage, format!("cannot read `{}`: {error}", path.display()))
+    })
 }

@@ -4,14 +4,20 @@
 /// with a message stay whole.
 pub fn messages(bytes: &[u8]) -> Vec<&[u8]> {
     let start = bytes.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(0);
-    let Some(separator) = bytes.get(start..).and_then(|rest| rest.strip_prefix(b"MSH")).and_then(|rest| rest.first())
+    let Some(separator) =
+        bytes.get(start..).and_then(|rest| rest.strip_prefix(b"MSH")).and_then(|rest| rest.first())
     else {
         return if bytes.is_empty() { Vec::new() } else { vec![bytes] };
     };
     let head = [b'M', b'S', b'H', *separator];
     let mut cuts = vec![0];
-    let lines = bytes.iter().enumerate().filter(|(_, b)| matches!(b, b'\r' | b'\n')).map(|(at, _)| at + 1);
-    cuts.extend(lines.filter(|at| *at > start && bytes.get(*at..).is_some_and(|rest| rest.starts_with(&head))));
+    let lines =
+        bytes.iter().enumerate().filter(|(_, b)| matches!(b, b'\r' | b'\n')).map(|(at, _)| at + 1);
+    cuts.extend(
+        lines.filter(|at| {
+            *at > start && bytes.get(*at..).is_some_and(|rest| rest.starts_with(&head))
+        }),
+    );
     let ends = cuts.iter().skip(1).copied().chain([bytes.len()]);
     cuts.iter().zip(ends).filter_map(|(from, to)| bytes.get(*from..to)).collect()
 }

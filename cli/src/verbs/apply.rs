@@ -10,7 +10,8 @@ use crate::say;
 
 /// Runs the verb.
 pub async fn run(args: Apply) -> Outcome {
-    let request = json!({ "channels": args.channels, "reason": args.reason, "preview": args.preview });
+    let request =
+        json!({ "channels": args.channels, "reason": args.reason, "preview": args.preview });
     let answer = Api::of(&args.target).post("/api/v1/apply", &request).await?;
     match args.target.format {
         Format::Json => say::data(&format!("{answer:#}\n")),
@@ -28,7 +29,12 @@ fn show(answer: &Value, preview: bool) {
     for change in changes {
         let parts: Vec<&str> = list(change, "parts").iter().filter_map(Value::as_str).collect();
         let revision = text(change, "revision").get(..12).unwrap_or("");
-        say::data(&format!("{} {} {revision}: {}\n", text(change, "name"), text(change, "change"), parts.join("; ")));
+        say::data(&format!(
+            "{} {} {revision}: {}\n",
+            text(change, "name"),
+            text(change, "change"),
+            parts.join("; ")
+        ));
     }
     if preview {
         say::talk("hint: without `--preview` this is put into force");

@@ -8,7 +8,7 @@ use crate::say;
 
 /// Runs the verb.
 pub fn run(args: &Check) -> Outcome {
-    let (site, diagnostics) = engine::site::check(&args.site, None);
+    let (site, diagnostics) = engine::site::check(&args.site, args.data.as_deref());
     match args.format {
         Format::Json => say::data(&format!("{:#}\n", diagnostics.to_json())),
         Format::Text if diagnostics.is_empty() => {

@@ -19,7 +19,10 @@ pub enum Act {
 /// Runs the verb.
 pub async fn run(args: Control, act: Act) -> Outcome {
     let Some((channel, destination)) = args.destination.split_once('/') else {
-        return Err(Failure::new(Code::Usage, format!("`{}` is not CHANNEL/DESTINATION", args.destination)));
+        return Err(Failure::new(
+            Code::Usage,
+            format!("`{}` is not CHANNEL/DESTINATION", args.destination),
+        ));
     };
     let (verb, done) = match act {
         Act::Hold => ("hold", "held"),
@@ -27,12 +30,16 @@ pub async fn run(args: Control, act: Act) -> Outcome {
         Act::Retry => ("retry", "trying now"),
     };
     let request = json!({ "channel": channel, "destination": destination, "reason": args.reason });
-    let answer = Api::of(&args.target).post(&format!("/api/v1/destinations/{verb}"), &request).await?;
+    let answer =
+        Api::of(&args.target).post(&format!("/api/v1/destinations/{verb}"), &request).await?;
     match args.target.format {
         Format::Json => say::data(&format!("{answer:#}\n")),
         Format::Text => {
             let queued = number(&answer, "queued");
-            say::data(&format!("{done}: {channel}/{destination}, {queued} queued, state {}\n", text(&answer, "state")));
+            say::data(&format!(
+                "{done}: {channel}/{destination}, {queued} queued, state {}\n",
+                text(&answer, "state")
+            ));
         }
     }
     Ok(())

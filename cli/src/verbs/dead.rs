@@ -26,7 +26,8 @@ fn show(answer: &Value) {
         say::talk("no dead letters");
         return;
     }
-    let mut table = Table::new(&["DESTINATION", "#COUNT", "ERROR", "CODE", "FIRST", "LAST", "SAMPLE"]);
+    let mut table =
+        Table::new(&["DESTINATION", "#COUNT", "ERROR", "CODE", "FIRST", "LAST", "SAMPLE"]);
     for group in groups {
         let destination = match text(group, "destination") {
             "" => text(group, "channel").to_owned(),
@@ -43,7 +44,9 @@ fn show(answer: &Value) {
         ]);
     }
     say::data(&table.render());
-    say::talk("hint: `hilum message ID` shows one; `hilum replay --channel C --destination D --error E -m REASON` sends a group again");
+    say::talk(
+        "hint: `hilum message ID` shows one; `hilum replay --channel C --destination D --error E -m REASON` sends a group again",
+    );
 }
 
 /// Runs `hilum replay`.
@@ -83,7 +86,9 @@ fn report(answer: &Value, format: Format, done: &str) -> Outcome {
                 say::data(&format!("{}\n", new.as_str().unwrap_or("")));
             }
             if answer.get("repeated").and_then(Value::as_bool) == Some(true) {
-                say::talk("this token was used before: nothing was done now, the answer is the one of then");
+                say::talk(
+                    "this token was used before: nothing was done now, the answer is the one of then",
+                );
             }
         }
     }

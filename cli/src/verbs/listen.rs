@@ -33,12 +33,14 @@ struct Receiver {
 /// Runs the verb.
 pub async fn run(args: Listen) -> Outcome {
     let code = |text: &str| {
-        AckCode::from_bytes(text.as_bytes())
-            .ok_or_else(|| Failure::new(Code::Usage, format!("`{text}` is not AA, AE, AR, CA, CE or CR")))
+        AckCode::from_bytes(text.as_bytes()).ok_or_else(|| {
+            Failure::new(Code::Usage, format!("`{text}` is not AA, AE, AR, CA, CE or CR"))
+        })
     };
     if let Some(folder) = &args.save {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::new(Code::Usage, format!("cannot make `{}`: {error}", folder.display())))?;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::new(Code::Usage, format!("cannot make `{}`: {error}", folder.display()))
+        })?;
     }
     let (flow, reading) = watch::channel(Flow::Read);
     let receiver = Arc::new(Receiver {
@@ -106,7 +108,12 @@ impl Intake for Receiver {
         })
     }
 
-    fn fragment(&self, bytes: Bytes, _: &Peer, why: BrokenFrame) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn fragment(
+        &self,
+        bytes: Bytes,
+        _: &Peer,
+        why: BrokenFrame,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         say::talk(&format!("{} bytes that are no frame: {}", bytes.len(), why.text()));
         Box::pin(std::future::ready(()))
     }
@@ -134,7 +141,12 @@ fn keep(folder: &Path, number: u64, frame: &[u8]) {
 fn acknowledge(frame: &[u8], code: AckCode, number: u64) -> Vec<u8> {
     let peek = hl7::peek(frame).ok();
     let now = jiff::Timestamp::now().strftime("%Y%m%d%H%M%S%z").to_string();
-    let problem = [Problem { code: 207, text: "refused as asked", location: None, severity: Severity::Error }];
+    let problem = [Problem {
+        code: 207,
+        text: "refused as asked",
+        location: None,
+        severity: Severity::Error,
+    }];
     let options = AckOptions::default();
     let request = AckRequest {
         received: frame,

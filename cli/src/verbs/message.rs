@@ -15,7 +15,8 @@ pub async fn run(args: Message) -> Outcome {
     let found = api.post("/api/v1/messages/find", &json!({ "id": args.id })).await?;
     let id = text(&found, "id").to_owned();
     let answer = if args.body || args.sent.is_some() {
-        api.post(&format!("/api/v1/messages/{id}/body"), &json!({ "destination": args.sent })).await?
+        api.post(&format!("/api/v1/messages/{id}/body"), &json!({ "destination": args.sent }))
+            .await?
     } else if args.steps {
         api.post(&format!("/api/v1/messages/{id}/steps"), &json!({})).await?
     } else {
@@ -95,10 +96,13 @@ fn timeline(message: &Value) -> String {
             part => format!(" part {part}"),
         };
         for attempt in list(delivery, "attempts") {
-            events.push((number(attempt, "started_us"), format!("{name}{part}: {}", tried(attempt))));
+            events
+                .push((number(attempt, "started_us"), format!("{name}{part}: {}", tried(attempt))));
         }
         ends.push_str(&format!("{:<26}{}{part}: {}", "", name, text(delivery, "state")));
-        for (label, value) in [("reason", text(delivery, "reason")), ("error", text(delivery, "error"))] {
+        for (label, value) in
+            [("reason", text(delivery, "reason")), ("error", text(delivery, "error"))]
+        {
             if !value.is_empty() {
                 ends.push_str(&format!(", {label} {}", safe(value)));
             }
@@ -112,7 +116,8 @@ fn timeline(message: &Value) -> String {
         ends.push_str(&format!(" (delivery {})\n", text(delivery, "id")));
     }
     events.sort_by_key(|(at, _)| *at);
-    let mut out: String = events.iter().map(|(at, what)| format!("{}  {what}\n", time(Some(*at)))).collect();
+    let mut out: String =
+        events.iter().map(|(at, what)| format!("{}  {what}\n", time(Some(*at)))).collect();
     out.push_str(&ends);
     out
 }
@@ -141,7 +146,11 @@ fn steps(answer: &Value) -> String {
         };
         out.push_str(&format!("{indent}{place}: {} {}\n", text(note, "verb"), text(note, "did")));
         for operand in list(note, "operands") {
-            out.push_str(&format!("{indent}    {} = {}\n", text(operand, "path"), value(operand, "value")));
+            out.push_str(&format!(
+                "{indent}    {} = {}\n",
+                text(operand, "path"),
+                value(operand, "value")
+            ));
         }
         for change in list(note, "changes") {
             let (before, after) = (value(change, "before"), value(change, "after"));

@@ -28,8 +28,9 @@ pub async fn run(args: Messages) -> Outcome {
 }
 
 fn ago(since: &str) -> Result<i64, Failure> {
-    let span = config::parse_duration(since)
-        .ok_or_else(|| Failure::new(Code::Usage, format!("`{since}` is not a length of time such as `2h`")))?;
+    let span = config::parse_duration(since).ok_or_else(|| {
+        Failure::new(Code::Usage, format!("`{since}` is not a length of time such as `2h`"))
+    })?;
     let now = jiff::Timestamp::now().as_microsecond();
     Ok(now - i64::try_from(span.as_micros()).unwrap_or(i64::MAX))
 }
@@ -40,8 +41,18 @@ fn show(page: &Value) {
         say::talk("no messages match");
         return;
     }
-    let mut table =
-        Table::new(&["ID", "RECEIVED", "CHANNEL", "#SEQ", "TYPE", "FROM", "ORIGIN", "DISPOSITION", "REASON", "#BYTES"]);
+    let mut table = Table::new(&[
+        "ID",
+        "RECEIVED",
+        "CHANNEL",
+        "#SEQ",
+        "TYPE",
+        "FROM",
+        "ORIGIN",
+        "DISPOSITION",
+        "REASON",
+        "#BYTES",
+    ]);
     for message in messages {
         table.row(vec![
             text(message, "id").to_owned(),

@@ -46,8 +46,9 @@ struct Tally {
 
 /// Runs the verb.
 pub async fn run(args: Send) -> Outcome {
-    let target = Address::parse(&args.address)
-        .map_err(|error| Failure::new(Code::Usage, format!("`{}` is not an address: {error}", args.address)))?;
+    let target = Address::parse(&args.address).map_err(|error| {
+        Failure::new(Code::Usage, format!("`{}` is not an address: {error}", args.address))
+    })?;
     let connections = args.connections.clamp(1, 10_000);
     let job = Arc::new(job(&args, connections)?);
     let first = connect(&target, args.timeout).await?;
@@ -167,7 +168,12 @@ impl Answer {
     }
 }
 
-async fn exchange(client: &mut Option<Client>, target: &Address, body: &[u8], timeout: Duration) -> Answer {
+async fn exchange(
+    client: &mut Option<Client>,
+    target: &Address,
+    body: &[u8],
+    timeout: Duration,
+) -> Answer {
     let exchange = async {
         if client.is_none() {
             match Client::connect(&Dialer::default(), target).await {
@@ -218,7 +224,13 @@ fn row(source: &Source, id: &str, answer: &Answer, took: Duration) -> Vec<String
         Answer::Reply { code, text, .. } => (code.clone(), text.clone()),
         Answer::None(problem) => ("-".to_owned(), problem.clone()),
     };
-    vec![source.name.clone(), safe(id), code, format!("{:.1}", took.as_secs_f64() * 1e3), safe(&text)]
+    vec![
+        source.name.clone(),
+        safe(id),
+        code,
+        format!("{:.1}", took.as_secs_f64() * 1e3),
+        safe(&text),
+    ]
 }
 
 impl Tally {
@@ -269,9 +281,16 @@ fn report(args: &Send, mut tally: Tally, took: Duration, count: u64) -> Outcome 
             say::data(&format!(
                 "{count} sent, {} accepted, {} refused, {} unanswered in {:.3} s: {rate:.0} messages/s, \
                  latency p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.2} ms\n",
-                tally.accepted, tally.refused, tally.unanswered, took.as_secs_f64(),
+                tally.accepted,
+                tally.refused,
+                tally.unanswered,
+                took.as_secs_f64(),
             ));
         }
     }
-    if tally.refused + tally.unanswered == 0 { Ok(()) } else { Err(Failure::silent(Code::Problems)) }
+    if tally.refused + tally.unanswered == 0 {
+        Ok(())
+    } else {
+        Err(Failure::silent(Code::Problems))
+    }
 }

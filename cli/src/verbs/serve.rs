@@ -21,8 +21,11 @@ pub async fn run(args: Serve) -> Outcome {
         say::talk(diagnostics.render(colour()).trim_end());
     }
     let Some(site) = site else {
-        return Err(Failure::new(Code::Refused, format!("`{}` cannot be served", args.site.display()))
-            .hint("mend the errors above; `hilum check` shows them again"));
+        return Err(Failure::new(
+            Code::Refused,
+            format!("`{}` cannot be served", args.site.display()),
+        )
+        .hint("mend the errors above; `hilum check` shows them again"));
     };
     let options = StartOptions { follow_files: args.dev, allow_root: args.allow_root };
     let data = site.paths.data.clone();
@@ -43,14 +46,21 @@ pub async fn run(args: Serve) -> Outcome {
 }
 
 fn bind(data: &Path) -> Result<Socket, Failure> {
-    Socket::bind(data)
-        .map_err(|error| Failure::new(Code::Refused, format!("cannot make the admin socket in `{}`: {error}", data.display())))
+    Socket::bind(data).map_err(|error| {
+        Failure::new(
+            Code::Refused,
+            format!("cannot make the admin socket in `{}`: {error}", data.display()),
+        )
+    })
 }
 
 /// One line, once every listener is bound: what scripts wait for.
 fn ready(engine: &Engine) {
-    let listeners: Vec<String> =
-        engine.listeners().into_iter().map(|(channel, address)| format!("{channel} on {address}")).collect();
+    let listeners: Vec<String> = engine
+        .listeners()
+        .into_iter()
+        .map(|(channel, address)| format!("{channel} on {address}"))
+        .collect();
     say::talk(&format!("ready: {}", listeners.join(", ")));
 }
 
@@ -83,7 +93,8 @@ fn conclude(ended: Ended) -> Outcome {
 }
 
 async fn told_to_stop() -> &'static str {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         // Without signal handlers the system's default ends the process, which the store survives.
         return std::future::pending().await;
@@ -103,8 +114,12 @@ fn colour() -> bool {
 ///
 /// `HILUM_LOG` chooses what is logged, in the form of `tracing`'s `EnvFilter`.
 fn start_logging() {
-    let filter = EnvFilter::try_from_env("HILUM_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let filter =
+        EnvFilter::try_from_env("HILUM_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
     if std::io::stderr().is_terminal() {
         builder.with_ansi(colour()).init();
     } else {

@@ -41,8 +41,21 @@ fn render(status: &Value) -> String {
 
 fn channels(status: &Value) -> String {
     let heading = [
-        "CHANNEL", "STATE", "SOURCE", "#PEERS", "#RECEIVED", "#DUPLICATES", "#OPEN", "#DELIVERED", "#PARTLY",
-        "#FILTERED", "#UNROUTED", "#REJECTED", "#FAILED", "#DISCARDED", "LAST IN",
+        "CHANNEL",
+        "STATE",
+        "SOURCE",
+        "#PEERS",
+        "#RECEIVED",
+        "#DUPLICATES",
+        "#OPEN",
+        "#DELIVERED",
+        "#PARTLY",
+        "#FILTERED",
+        "#UNROUTED",
+        "#REJECTED",
+        "#FAILED",
+        "#DISCARDED",
+        "LAST IN",
     ];
     let mut table = Table::new(&heading);
     for channel in list(status, "channels") {
@@ -70,8 +83,18 @@ fn channels(status: &Value) -> String {
 }
 
 fn destinations(status: &Value) -> String {
-    let heading =
-        ["DESTINATION", "STATE", "#QUEUED", "#WAITING", "#HELD", "#DELIVERED", "#DEAD", "OLDEST", "LAST ERROR", "TO"];
+    let heading = [
+        "DESTINATION",
+        "STATE",
+        "#QUEUED",
+        "#WAITING",
+        "#HELD",
+        "#DELIVERED",
+        "#DEAD",
+        "OLDEST",
+        "LAST ERROR",
+        "TO",
+    ];
     let mut rows = Vec::new();
     for channel in list(status, "channels") {
         for destination in list(channel, "destinations") {
@@ -111,7 +134,9 @@ fn sick(destination: &Value) -> u8 {
 
 fn last_error(destination: &Value) -> String {
     match destination.get("last_error") {
-        Some(error) if error.is_object() => format!("{} {}", text(error, "code"), time(maybe(error, "at_us"))),
+        Some(error) if error.is_object() => {
+            format!("{} {}", text(error, "code"), time(maybe(error, "at_us")))
+        }
         _ => String::new(),
     }
 }

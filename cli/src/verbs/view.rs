@@ -12,7 +12,10 @@ pub fn run(args: &View) -> Outcome {
     let bytes = bytes_of(&args.file)?;
     let messages = messages(&bytes);
     if messages.is_empty() {
-        return Err(Failure::new(Code::Problems, format!("`{}` holds no message", args.file.display())));
+        return Err(Failure::new(
+            Code::Problems,
+            format!("`{}` holds no message", args.file.display()),
+        ));
     }
     for (index, bytes) in messages.iter().enumerate() {
         let message = Message::parse(*bytes, &ParseOptions::default());

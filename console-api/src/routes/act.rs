@@ -86,7 +86,11 @@ pub async fn discard(
     Extension(session): Extension<Session>,
     Json(chosen): Json<Chosen>,
 ) -> Result<Json<Value>, Problem> {
-    if chosen.mode.is_some() || !chosen.destinations.is_empty() || chosen.token.is_some() || chosen.preview {
+    if chosen.mode.is_some()
+        || !chosen.destinations.is_empty()
+        || chosen.token.is_some()
+        || chosen.preview
+    {
         return Err(Problem::invalid("a discard has no mode, destinations, token or preview"));
     }
     let done = service.discard(&permit(&session)?, &chosen.selection()?, &chosen.why()).await?;
@@ -109,15 +113,27 @@ enum Verb {
     Retry,
 }
 
-pub async fn hold(service: State<Service>, session: Extension<Session>, control: Json<Control>) -> Answer {
+pub async fn hold(
+    service: State<Service>,
+    session: Extension<Session>,
+    control: Json<Control>,
+) -> Answer {
     control_destination(service, session, control, Verb::Hold).await
 }
 
-pub async fn resume(service: State<Service>, session: Extension<Session>, control: Json<Control>) -> Answer {
+pub async fn resume(
+    service: State<Service>,
+    session: Extension<Session>,
+    control: Json<Control>,
+) -> Answer {
     control_destination(service, session, control, Verb::Resume).await
 }
 
-pub async fn retry(service: State<Service>, session: Extension<Session>, control: Json<Control>) -> Answer {
+pub async fn retry(
+    service: State<Service>,
+    session: Extension<Session>,
+    control: Json<Control>,
+) -> Answer {
     control_destination(service, session, control, Verb::Retry).await
 }
 
@@ -139,7 +155,9 @@ async fn control_destination(
         Verb::Retry => service.retry_now(&permit, which, &why).await?,
     }
     let status = service.status(&super::permit(&session)?).await?;
-    shape::destination_of(&status, &channel, &destination).map(Json).ok_or_else(|| Problem::absent("destination"))
+    shape::destination_of(&status, &channel, &destination)
+        .map(Json)
+        .ok_or_else(|| Problem::absent("destination"))
 }
 
 /// Which channels.
@@ -161,7 +179,9 @@ pub async fn apply(
     let channels = names(&apply.channels, "channel")?;
     let changes = match apply.preview {
         true => service.preview_apply(&permit(&session)?, &channels)?,
-        false => service.apply(&permit(&session)?, &channels, &Why { reason: apply.reason }).await?,
+        false => {
+            service.apply(&permit(&session)?, &channels, &Why { reason: apply.reason }).await?
+        }
     };
     Ok(Json(json!({ "channels": changes.iter().map(shape::change).collect::<Vec<_>>() })))
 }

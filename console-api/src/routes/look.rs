@@ -17,12 +17,18 @@ type Answer = Result<Json<Value>, Problem>;
 const PAGE: usize = 50;
 const PAGE_MAX: usize = 1_000;
 
-pub async fn status(State(service): State<Service>, Extension(session): Extension<Session>) -> Answer {
+pub async fn status(
+    State(service): State<Service>,
+    Extension(session): Extension<Session>,
+) -> Answer {
     let status = service.status(&permit(&session)?).await?;
     Ok(Json(shape::status(&status)))
 }
 
-pub async fn channels(State(service): State<Service>, Extension(session): Extension<Session>) -> Answer {
+pub async fn channels(
+    State(service): State<Service>,
+    Extension(session): Extension<Session>,
+) -> Answer {
     let status = service.status(&permit(&session)?).await?;
     Ok(Json(json!({ "channels": shape::channels(&status) })))
 }
@@ -48,10 +54,12 @@ pub async fn messages(
     Json(search): Json<Search>,
 ) -> Answer {
     let state = search.state.as_deref().map(|text| {
-        MessageState::parse(text).ok_or_else(|| Problem::invalid(format!("`{text}` is no state of a message")))
+        MessageState::parse(text)
+            .ok_or_else(|| Problem::invalid(format!("`{text}` is no state of a message")))
     });
     let after = search.after.as_deref().map(|text| {
-        text.parse::<Cursor>().map_err(|_| Problem::invalid(format!("`{text}` is not the end of a page")))
+        text.parse::<Cursor>()
+            .map_err(|_| Problem::invalid(format!("`{text}` is not the end of a page")))
     });
     let filter = MessageFilter {
         channel: maybe_name(search.channel.as_deref(), "channel")?,
@@ -63,7 +71,8 @@ pub async fn messages(
         since_us: search.since_us,
         until_us: search.until_us,
     };
-    let page = Page { after: after.transpose()?, limit: search.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX) };
+    let page =
+        Page { after: after.transpose()?, limit: search.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX) };
     let found = service.messages(&permit(&session)?, &filter, page).await?;
     Ok(Json(shape::page(&found)))
 }
@@ -103,7 +112,8 @@ pub async fn body(
 ) -> Answer {
     let destination = maybe_name(body.destination.as_deref(), "destination")?;
     let why = Why { reason: body.reason };
-    let bytes = service.body(&permit(&session)?, message_id(&id)?, destination.as_ref(), &why).await?;
+    let bytes =
+        service.body(&permit(&session)?, message_id(&id)?, destination.as_ref(), &why).await?;
     Ok(Json(shape::body(&bytes)))
 }
 

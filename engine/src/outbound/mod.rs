@@ -267,12 +267,15 @@ impl Outbound {
         if matches!(next, Next::Start(_)) && state.lanes.has_runnable() {
             self.work.notify_one();
         }
-        if state.behind && state.lanes.len() < PARCELS_MAX / 2 && state.bytes < PARCEL_BYTES_MAX / 2 {
+        if state.behind && state.lanes.len() < PARCELS_MAX / 2 && state.bytes < PARCEL_BYTES_MAX / 2
+        {
             self.room.notify_one();
         }
         match next {
             Next::Start(parcel) => Task::Send(parcel),
-            Next::At(_) | Next::Idle if draining && (!state.behind || !state.lanes.is_empty()) => Task::End,
+            Next::At(_) | Next::Idle if draining && (!state.behind || !state.lanes.is_empty()) => {
+                Task::End
+            }
             Next::At(at) => Task::Wait(Some(at)),
             Next::Idle => Task::Wait(None),
         }

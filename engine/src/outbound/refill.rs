@@ -74,7 +74,13 @@ impl Outbound {
     }
 
     /// Adds what was read; answers whether an undecided message stands before the rest.
-    fn take_in(&self, rows: Vec<QueuedDelivery>, full: bool, missed: u64, open_before: i64) -> bool {
+    fn take_in(
+        &self,
+        rows: Vec<QueuedDelivery>,
+        full: bool,
+        missed: u64,
+        open_before: i64,
+    ) -> bool {
         let mut state = self.state();
         let mut gated = false;
         for row in rows {

@@ -27,7 +27,12 @@ pub(super) struct InDoubtQueue {
 
 impl InDoubtQueue {
     /// Gives a settle to the store without waiting for the disk.
-    pub(super) fn push(&mut self, outbound: &Outbound, settle: Settle, keys: Option<Arc<[LaneKey]>>) {
+    pub(super) fn push(
+        &mut self,
+        outbound: &Outbound,
+        settle: Settle,
+        keys: Option<Arc<[LaneKey]>>,
+    ) {
         let ticket = outbound.store.settle(&outbound.lease, settle.clone());
         self.queue.push_back(InDoubt { settle, ticket, keys });
     }

@@ -93,7 +93,12 @@ impl Outbound {
         }
     }
 
-    async fn send(&self, parcel: Parcel, destination: &mut Destination, in_doubt: &mut InDoubtQueue) {
+    async fn send(
+        &self,
+        parcel: Parcel,
+        destination: &mut Destination,
+        in_doubt: &mut InDoubtQueue,
+    ) {
         let started_us = self.clock.now_us();
         let attempt = parcel.tries + 1;
         let message = parcel.message.to_string();
@@ -150,7 +155,8 @@ impl Outbound {
                     p.tries += 1;
                     if !unreachable {
                         p.answered_tries += 1;
-                        p.first_answered_us = p.first_answered_us.or(Some(settle.attempt.started_us));
+                        p.first_answered_us =
+                            p.first_answered_us.or(Some(settle.attempt.started_us));
                     }
                 });
             }

@@ -161,11 +161,16 @@ impl Tables for StoredTables {
 }
 
 /// Compiles a channel from texts that were stored as a revision.
-pub fn compile(file: ChannelFile, surroundings: &Surroundings) -> (Option<ChannelPlan>, Diagnostics) {
+pub fn compile(
+    file: ChannelFile,
+    surroundings: &Surroundings,
+) -> (Option<ChannelPlan>, Diagnostics) {
     let mut diagnostics = Diagnostics::new();
     let mut tables = BTreeMap::new();
     for table in &file.tables {
-        if let Some(read) = CodeTable::parse(table.name.clone(), &table.path, &table.text, &mut diagnostics) {
+        if let Some(read) =
+            CodeTable::parse(table.name.clone(), &table.path, &table.text, &mut diagnostics)
+        {
             tables.insert(table.name.clone(), Arc::new(read));
         }
     }
@@ -194,19 +199,31 @@ pub(super) fn read(
         .with_paths(&surroundings.paths);
     let top = Section::read(&root, &[CHANNEL_FIELDS], &scope.without_vars(), diagnostics);
     let source = top.table_of("source");
-    let source = source.and_then(|t| Section::tagged(t, "type", SOURCES, &[SOURCE_FIELDS], &scope, diagnostics));
+    let source = source
+        .and_then(|t| Section::tagged(t, "type", SOURCES, &[SOURCE_FIELDS], &scope, diagnostics));
     let tables_of_destinations = top.tables("destination");
     let destinations: Vec<Option<(&'static str, Section<'_>)>> = tables_of_destinations
         .into_iter()
         .map(|table| destination_section(table, &scope, diagnostics))
         .collect();
-    let source_settings = source.as_ref().and_then(|(kind, section)| SourceSettings::read(kind, section, diagnostics));
+    let source_settings = source
+        .as_ref()
+        .and_then(|(kind, section)| SourceSettings::read(kind, section, diagnostics));
     let plans: Vec<Option<DestinationPlan>> = destinations
         .iter()
-        .map(|read| read.as_ref().and_then(|(kind, section)| destination(kind, section, diagnostics)))
+        .map(|read| {
+            read.as_ref().and_then(|(kind, section)| destination(kind, section, diagnostics))
+        })
         .collect();
-    let sections: Vec<&Section<'_>> = destinations.iter().flatten().map(|(_, section)| section).collect();
-    let channel = Channel::compile(&top, source.as_ref().map(|(_, section)| section), &sections, tables, diagnostics);
+    let sections: Vec<&Section<'_>> =
+        destinations.iter().flatten().map(|(_, section)| section).collect();
+    let channel = Channel::compile(
+        &top,
+        source.as_ref().map(|(_, section)| section),
+        &sections,
+        tables,
+        diagnostics,
+    );
     let listen_span = source.as_ref().map(|(_, section)| section.span_of("listen"));
     Some(Read {
         source: source_settings?,
@@ -221,20 +238,41 @@ fn destination_section<'t>(
     scope: &Scope<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<(&'static str, Section<'t>)> {
-    Section::tagged(table, "type", DESTINATIONS, &[DESTINATION_FIELDS, LANE_FIELDS], scope, diagnostics)
+    Section::tagged(
+        table,
+        "type",
+        DESTINATIONS,
+        &[DESTINATION_FIELDS, LANE_FIELDS],
+        scope,
+        diagnostics,
+    )
 }
 
-fn destination(kind: &str, section: &Section<'_>, diagnostics: &mut Diagnostics) -> Option<DestinationPlan> {
-    let order_by: Vec<&str> = section.texts("order_by").iter().map(|text| text.value.as_str()).collect();
+fn destination(
+    kind: &str,
+    section: &Section<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<DestinationPlan> {
+    let order_by: Vec<&str> =
+        section.texts("order_by").iter().map(|text| text.value.as_str()).collect();
     let order_by = order_by.join(" ");
     let lane = LaneSettings::read(section, !order_by.is_empty());
     if lane.unordered && !order_by.is_empty() {
         diagnostics
-            .error("C0107", section.span_of("order"), "`order = \"none\"` and `order_by` contradict each other")
+            .error(
+                "C0107",
+                section.span_of("order"),
+                "`order = \"none\"` and `order_by` contradict each other",
+            )
             .label("either an order or none");
     }
     let connector = DestinationSettings::read(kind, section, diagnostics);
     let name = section.text("name").and_then(|name| Name::new(&name.value).ok());
     let scheme = keys::tag(if lane.unordered { "none" } else { &order_by });
-    Some(DestinationPlan { name: name?, settings: Settings { connector: connector?, lane }, scheme, order_by })
+    Some(DestinationPlan {
+        name: name?,
+        settings: Settings { connector: connector?, lane },
+        scheme,
+        order_by,
+    })
 }

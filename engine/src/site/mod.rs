@@ -52,7 +52,8 @@ impl Surroundings {
 
     fn new(vars: Vars, paths: &Paths, server: Option<&Server>) -> Surroundings {
         // The name was checked when the server's settings were read.
-        let zone = server.and_then(|server| TimeZone::get(&server.zone).ok()).unwrap_or(TimeZone::UTC);
+        let zone =
+            server.and_then(|server| TimeZone::get(&server.zone).ok()).unwrap_or(TimeZone::UTC);
         Surroundings { vars, secrets: Secrets::of_process(&paths.data), paths: paths.clone(), zone }
     }
 }
@@ -116,7 +117,8 @@ fn compile_all(
         match plan {
             Some(read) if diagnostics.error_count() == errors_before => {
                 let texts = texts_of(files, &names);
-                let text = ChannelFile { name: file.name.clone(), text: file.text.clone(), tables: texts };
+                let text =
+                    ChannelFile { name: file.name.clone(), text: file.text.clone(), tables: texts };
                 channels.insert(file.name.clone(), ChannelPlan::new(text, read));
             }
             Some(_) | None => broken.push(file.name.clone()),
@@ -134,7 +136,11 @@ fn warn_of_unused(files: &SiteFiles, used: &[Name], diagnostics: &mut Diagnostic
     for file in files.tables.iter().filter(|file| !used.contains(&file.name)) {
         let id = diagnostics.add_file(file.path.as_str(), "");
         let whole = diagnostics.files().whole(id);
-        diagnostics.warning("C0210", whole, format!("no channel uses the code table `{}`", file.name));
+        diagnostics.warning(
+            "C0210",
+            whole,
+            format!("no channel uses the code table `{}`", file.name),
+        );
     }
 }
 
@@ -142,13 +148,18 @@ fn warn_of_unused(files: &SiteFiles, used: &[Name], diagnostics: &mut Diagnostic
 fn check_addresses(channels: &BTreeMap<Name, ChannelPlan>, diagnostics: &mut Diagnostics) {
     let mut taken: BTreeMap<std::net::SocketAddr, &ChannelPlan> = BTreeMap::new();
     for plan in channels.values() {
-        let Some(address) = plan.listens_on().filter(|address| address.port() != 0) else { continue };
+        let Some(address) = plan.listens_on().filter(|address| address.port() != 0) else {
+            continue;
+        };
         match taken.get(&address) {
             Some(first) => {
                 diagnostics
                     .error("C0208", plan.listen_span, format!("two channels listen on {address}"))
                     .label("taken")
-                    .related(first.listen_span, format!("channel `{}` listens here", first.file.name));
+                    .related(
+                        first.listen_span,
+                        format!("channel `{}` listens here", first.file.name),
+                    );
             }
             None => {
                 taken.insert(address, plan);

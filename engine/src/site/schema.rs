@@ -13,7 +13,10 @@ pub fn channel_schema() -> Value {
     Schema::new("Hilum channel", &[CHANNEL_FIELDS], Variables::Refused)
         .define("steps", steps_schema())
         .define("source", tagged("type", SOURCES, &[SOURCE_FIELDS], Variables::Allowed))
-        .define("destination", tagged("type", DESTINATIONS, &[DESTINATION_FIELDS, LANE_FIELDS], Variables::Allowed))
+        .define(
+            "destination",
+            tagged("type", DESTINATIONS, &[DESTINATION_FIELDS, LANE_FIELDS], Variables::Allowed),
+        )
         .into_json()
 }
 

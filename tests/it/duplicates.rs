@@ -52,7 +52,7 @@ fn a_resend_is_recognised_after_a_crash(store: Store) {
 }
 
 #[test]
-fn a_refused_message_is_refused_again() {
+fn a_refused_message_is_judged_anew_when_it_comes_again() {
     let receiver = Receiver::accepting();
     let site = Site::new(Store::Sqlite);
     let program =
@@ -63,13 +63,21 @@ fn a_refused_message_is_refused_again() {
     let bytes = message::adt("BAD", "P1");
     let first = Connection::to(feed).exchange(&bytes);
     assert_eq!(first.code(), "AE", "{first:?}");
-    assert_eq!(
-        Connection::to(feed).exchange(&bytes).code(),
-        "AE",
-        "the stored outcome is acknowledged again"
+    assert_eq!(site.wait_final("adt", 1).channel("adt").disposition("failed"), 1);
+
+    // It was never accepted, so what comes again under its id is no resend: the channel may have been mended.
+    let mended = program.replace("PID-99", "PID-3");
+    site.channel(
+        "adt",
+        &format!(
+            "[source]\ntype = \"mllp\"\nlisten = \"{feed}\"\nack = \"on-accept\"\n{mended}{}",
+            to("lab", &receiver, "")
+        ),
     );
-    let status = site.wait_status("the resend is counted", |s| s.channel("adt").duplicates == 1);
-    assert_eq!(status.channel("adt").disposition("failed"), 1);
-    assert_eq!(receiver.count(), 0);
+    assert_eq!(site.verb(&["apply", "-m", "mended"]).code, Some(0));
+    Connection::to(feed).accepted(&bytes);
+    let status = site.wait_final("adt", 2);
+    assert_eq!(status.channel("adt").disposition("delivered"), 1);
+    assert_eq!(receiver.control_ids(), ["BAD"]);
     engine.stop();
 }

@@ -1,7 +1,10 @@
 //! The real binary and its verbs.
 
+use crate::wait;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 
 /// What a verb printed and how it ended.
 #[derive(Debug, Clone)]
@@ -41,14 +44,25 @@ pub fn clean(mut command: Command) -> Command {
     command
 }
 
-/// Runs it to its end.
+/// Runs it to its end, which must come: a verb that hangs is a failure and not a wait.
 pub fn run(mut command: Command) -> Output {
-    let output = command.output().expect("the binary runs");
-    Output {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
+    let Some(status) = wait::until_or(|| child.try_wait().unwrap()) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("{command:?} does not end: {}", stderr.join().unwrap());
+    };
+    Output { code: status.code(), stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+}
+
+fn drain(from: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.expect("a pipe").read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 /// Runs a verb that needs no engine.

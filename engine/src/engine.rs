@@ -18,6 +18,7 @@ use crate::caution::Caution;
 use crate::clock::Clock;
 use crate::disk::{self, Disk};
 use crate::inlet::Shared;
+use crate::last_words::LastWords;
 use crate::posture;
 use crate::recovery;
 use crate::running::{self, Running};
@@ -88,7 +89,10 @@ impl Engine {
         for warning in &warnings {
             tracing::warn!(code = "posture", "{warning}");
         }
+        let (last_words, was_running) =
+            LastWords::open(&site.paths.data).map_err(StartError::Data)?;
         let shared = Shared {
+            last_words,
             store: opened.store.clone(),
             caution: Arc::new(Caution::after(opened.clean)),
             ack_ids: Arc::new(AckIds::since(started_us)),
@@ -111,7 +115,7 @@ impl Engine {
                 tasks: Mutex::new(vec![watcher]),
             }),
         };
-        recovery::start_channels(&engine, &site, &opened).await?;
+        recovery::start_channels(&engine, &site, &opened, &was_running).await?;
         engine.follow_disk();
         if options.follow_files {
             engine.follow_files();

@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::decide::{Decided, Handover, Outcome, Undecided, decide, lane_keys, plain};
 use crate::flow::{Load, Valve};
 use crate::gate::{Gate, Passed};
+use crate::last_words::{LastWords, Slot};
 use crate::late::{Late, Told, Work};
 use crate::outbound::Outbound;
 use crate::plan::Plan;
@@ -39,6 +40,7 @@ pub struct Inlet {
     caution: Arc<Caution>,
     late: mpsc::UnboundedSender<Work>,
     ack_ids: Arc<AckIds>,
+    last_words: Slot,
     last_in_us: AtomicI64,
 }
 
@@ -51,6 +53,8 @@ pub struct Shared {
     pub caution: Arc<Caution>,
     /// Control ids for acknowledgements.
     pub ack_ids: Arc<AckIds>,
+    /// Where a program that may end the process is noted.
+    pub last_words: LastWords,
 }
 
 /// The order gate of a channel, shared with its destinations.
@@ -66,6 +70,7 @@ impl Inlet {
         late: mpsc::UnboundedSender<Work>,
     ) -> Inlet {
         Inlet {
+            last_words: shared.last_words.slot(lease.channel().number()),
             lease,
             store: shared.store.clone(),
             clock: Clock,
@@ -102,6 +107,11 @@ impl Inlet {
     /// The right to write for this channel.
     pub fn lease(&self) -> &Lease {
         &self.lease
+    }
+
+    /// Where the message whose program runs behind an acknowledgement is noted.
+    pub fn last_words(&self) -> &Slot {
+        &self.last_words
     }
 
     /// Back-pressure.

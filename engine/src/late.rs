@@ -85,9 +85,6 @@ async fn stored(inlet: &Arc<Inlet>) -> Result<(), StoreError> {
 async fn one(inlet: &Arc<Inlet>, late: Late) -> Result<(), StoreError> {
     let Late { seq, message, tries, told, load } = late;
     let id = message.id;
-    if tries < TRIES_MAX {
-        again(|| inlet.store().begin_try(inlet.lease(), id)).await?;
-    }
     let worker = Arc::clone(inlet);
     // Off the threads that read sockets: a slow program delays its own channel only.
     let decided = tokio::task::spawn_blocking(move || {
@@ -98,10 +95,10 @@ async fn one(inlet: &Arc<Inlet>, late: Late) -> Result<(), StoreError> {
                 "crash",
                 "the process ended three times while this message's program ran",
             ),
-            _ => {
+            _ => worker.last_words().during(id, || {
                 decide(&plan, (worker.store(), worker.lease()), &message, &Deadline::within(IN_ALL))
                     .unwrap_or_else(|| faulty(&plan, "budget", "the program needed more than 2 s"))
-            }
+            }),
         }
     })
     .await;

@@ -17,6 +17,7 @@ mod gate;
 mod inlet;
 mod keys;
 mod lanes;
+mod last_words;
 mod late;
 mod outbound;
 mod parcel;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use config::Name;
-use store::{Act, Actor, ActorKind, ChannelStatus, Opened, RevisionId, Scope};
+use store::{Act, Actor, ActorKind, ChannelStatus, MessageId, Opened, RevisionId, Scope};
 
 use crate::engine::Engine;
 use crate::running::Running;
@@ -23,6 +23,7 @@ pub async fn start_channels(
     engine: &Engine,
     site: &Site,
     opened: &Opened,
+    was_running: &[MessageId],
 ) -> Result<(), StartError> {
     let known = engine.store().status(&Scope::All, engine.now_us()).await?;
     let mut all = stored(engine, site, &known).await?;
@@ -36,6 +37,10 @@ pub async fn start_channels(
         let lease = engine.store().own(&plan.file.name, &names).await?;
         let running =
             Running::new(&engine.inner.shared, lease, (revision, plan.file.hash()), &plan, &held);
+        for message in was_running {
+            // One that is decided by now, or of another channel, is left alone by the store.
+            engine.store().begin_try(running.inlet.lease(), *message).await?;
+        }
         running.inlet.read_undecided_from(0);
         engine.channels().insert(plan.file.name.clone(), running);
     }

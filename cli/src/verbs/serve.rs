@@ -5,7 +5,7 @@ use std::path::Path;
 
 use console_api::Socket;
 use engine::{Ended, Engine, StartOptions};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -16,6 +16,7 @@ use crate::say;
 /// Runs the verb.
 pub async fn run(args: Serve) -> Outcome {
     start_logging();
+    let mut asked_to_stop = Stop::listen()?;
     let (site, diagnostics) = engine::site::check(&args.site, args.data.as_deref());
     if !diagnostics.is_empty() {
         say::talk(diagnostics.render(colour()).trim_end());
@@ -34,7 +35,7 @@ pub async fn run(args: Serve) -> Outcome {
     let api = tokio::spawn(bind(&data)?.serve(console_api::router(engine.clone()), stopped));
     ready(&engine);
     let ended = tokio::select! {
-        name = told_to_stop() => {
+        name = asked_to_stop.asked() => {
             tracing::info!(code = "engine.stopping", signal = name, "stopping: finishing what is in hand");
             engine.stop().await
         }
@@ -92,16 +93,30 @@ fn conclude(ended: Ended) -> Outcome {
     }
 }
 
-async fn told_to_stop() -> &'static str {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without signal handlers the system's default ends the process, which the store survives.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+/// The signals that ask for an orderly end. Listened to from the very beginning, so that none ends the process half way.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Stop, Failure> {
+        let signals = || {
+            Ok(Stop {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+            })
+        };
+        signals().map_err(|error: std::io::Error| {
+            Failure::new(Code::Undecided, format!("cannot listen to signals: {error}"))
+        })
+    }
+
+    async fn asked(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }
 

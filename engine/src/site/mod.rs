@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ::channel::Tables;
-use config::{CodeTable, Diagnostics, Name, Paths, Secrets, Server, SiteFile, SiteFiles, Vars};
+use config::{
+    CodeTable, Diagnostics, Name, Paths, Secrets, Server, Severity, SiteFile, SiteFiles, Vars,
+};
 use jiff::tz::TimeZone;
 
 pub use channel_file::{ChannelFile, ChannelPlan, DestinationPlan, compile};
@@ -81,7 +83,7 @@ impl Tables for FolderTables {
 
 /// Reads a site and reports everything that is wrong with it.
 ///
-/// There is no site when `server.toml` is wrong; a channel with errors is in `broken` instead of `channels`.
+/// There is no site when the folder, `server.toml` or the variables are wrong; a channel with errors is in `broken`.
 pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
     let mut diagnostics = Diagnostics::new();
     let files = SiteFiles::read(root, &mut diagnostics);
@@ -90,10 +92,25 @@ pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
     let environment = server.as_ref().map_or("development", |server| server.environment.as_str());
     let vars = files.vars(environment, &mut diagnostics);
     let surroundings = Surroundings::new(vars, &paths, server.as_ref());
-    let (channels, broken) = compile_all(&files, &surroundings, &mut diagnostics);
+    let (channels, mut broken) = compile_all(&files, &surroundings, &mut diagnostics);
     check_addresses(&channels, &mut diagnostics);
-    let site = server.map(|server| Site { paths, server, surroundings, channels, broken });
-    (site, diagnostics)
+    let errors = errors_by_file(&diagnostics);
+    broken.extend(errors.iter().filter_map(|path| channel_of(path)));
+    let sound =
+        errors.iter().all(|path| path.starts_with("channels/") || path.starts_with("tables/"));
+    let site = server.filter(|_| sound);
+    (site.map(|server| Site { paths, server, surroundings, channels, broken }), diagnostics)
+}
+
+/// The files that have errors, relative to the site.
+fn errors_by_file(diagnostics: &Diagnostics) -> Vec<String> {
+    let errors = diagnostics.sorted().into_iter().filter(|d| d.severity() == Severity::Error);
+    errors.map(|d| diagnostics.files().path(d.span().file).to_owned()).collect()
+}
+
+/// The channel of a file's path; one that cannot even be read counts, so that it is not taken for one whose file is gone.
+fn channel_of(path: &str) -> Option<Name> {
+    Name::new(path.strip_prefix("channels/")?.strip_suffix(".toml")?).ok()
 }
 
 fn compile_all(

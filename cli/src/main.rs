@@ -17,6 +17,9 @@ use args::{Cli, Verb};
 use exit::{Code, Failure, Outcome};
 use verbs::control::Act;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

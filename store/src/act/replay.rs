@@ -8,7 +8,9 @@ use uuid::Uuid;
 use crate::audit::{self, Act, Entry, Json, Target};
 use crate::backend::{Backend, Done, Framing};
 use crate::error::StoreError;
-use crate::group::{Counts, DeliveryRow, count_outcome, Group, MessageBody, MessageRow, OutcomeRow, Unwritten};
+use crate::group::{
+    Counts, DeliveryRow, Group, MessageBody, MessageRow, OutcomeRow, Unwritten, count_outcome,
+};
 use crate::ids::{ChannelId, DeliveryId, DestinationId, MessageId};
 use crate::lease::Lease;
 use crate::receipt::{Committed, Decision, OnCommit};
@@ -128,7 +130,8 @@ impl Store {
         });
         let made = Made { deliveries: deliveries.collect(), ..Made::default() };
         let (of, source) = (Of::Delivery(replay.of), old.id(0)?);
-        self.replay((scope, act, lease), (replay.id, of, replay.token, source), made, on_commit).await
+        self.replay((scope, act, lease), (replay.id, of, replay.token, source), made, on_commit)
+            .await
     }
 
     /// Replays a message through the current revision.
@@ -148,7 +151,8 @@ impl Store {
             made.key = Some(sealed.key);
         }
         let (of, source) = (Of::Message(replay.of), replay.of.uuid());
-        self.replay((scope, act, lease), (replay.id, of, replay.token, source), made, on_commit).await
+        self.replay((scope, act, lease), (replay.id, of, replay.token, source), made, on_commit)
+            .await
     }
 
     async fn replay(
@@ -358,7 +362,12 @@ fn group(
         }
     }
     let outcome = &message.outcome;
-    count_outcome(&mut counts, channel.number(), outcome.disposition, outcome.reason_code.as_deref());
+    count_outcome(
+        &mut counts,
+        channel.number(),
+        outcome.disposition,
+        outcome.reason_code.as_deref(),
+    );
     Ok(Group { messages: vec![message], counts, now_us, ..Group::default() })
 }
 

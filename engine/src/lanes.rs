@@ -127,8 +127,11 @@ impl<T: Ordered + Clone> Lanes<T> {
         }
     }
 
-    /// Adds a delivery behind those before it. Pushing goes in receipt order.
+    /// Adds a delivery behind those before it. Pushing goes in receipt order; one that is there already stays as it is.
     pub fn push(&mut self, item: T, held: bool, not_before_us: Option<i64>) {
+        if self.entries.contains_key(&item.position()) {
+            return;
+        }
         let foreign = item.scheme() != self.scheme;
         if foreign && self.entries.is_empty() && self.later.is_empty() {
             self.scheme = item.scheme();
@@ -210,6 +213,13 @@ impl<T: Ordered + Clone> Lanes<T> {
             change(&mut entry.item);
             entry.state = State::Waiting(at_us);
             self.timers.insert((at_us, position));
+        }
+    }
+
+    /// Changes what is known of a delivery in memory.
+    pub fn change(&mut self, position: Position, change: impl FnOnce(&mut T)) {
+        if let Some(entry) = self.entries.get_mut(&position) {
+            change(&mut entry.item);
         }
     }
 
@@ -474,6 +484,14 @@ mod tests {
     fn without_keys_nobody_waits() {
         let mut l = lanes(&[(1, &[]), (2, &[]), (3, &[])]);
         assert_eq!(started(&mut l), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_delivery_that_comes_twice_goes_once_and_stops_nobody() {
+        let mut l = lanes(&[(1, &[1]), (1, &[1]), (2, &[1])]);
+        assert_eq!(started(&mut l), [1]);
+        l.finish(at(1));
+        assert_eq!(started(&mut l), [2]);
     }
 
     #[test]

@@ -143,6 +143,12 @@ impl Outbound {
     /// Takes a committed delivery, in receipt order. Never waits.
     pub fn hand_over(&self, parcel: Parcel) {
         let mut state = self.state();
+        if Some(parcel.position) <= state.loaded {
+            // A refill has read it between its commit and this call.
+            let watch = parcel.watch;
+            state.lanes.change(parcel.position, |known| known.watch = watch);
+            return;
+        }
         let full = state.lanes.len() >= PARCELS_MAX || state.bytes >= PARCEL_BYTES_MAX;
         if state.behind || full {
             state.behind = true;

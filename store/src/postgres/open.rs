@@ -6,6 +6,7 @@ use std::time::Duration;
 use phi::Secret;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, Row};
+use tokio::time::Instant;
 
 use super::{PostgresBackend, fault};
 use crate::error::OpenError;
@@ -16,6 +17,9 @@ pub(super) const WRITERS: usize = 2;
 const READERS: u32 = 4;
 /// How long anything may take before the server is taken for gone.
 pub(super) const DEADLINE: Duration = Duration::from_secs(15);
+/// How long a start waits for the lock of an engine that may be gone, and how often it looks.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+const LOCK_LOOK: Duration = Duration::from_millis(200);
 /// `hilum` in numbers: held for as long as an engine has the store open.
 pub(super) const STORE_LOCK: i64 = 0x6869_6c75_6d00_0001;
 
@@ -81,12 +85,29 @@ pub(crate) async fn open_writers(place: &Place) -> Result<Vec<PostgresBackend>, 
     let mut writers = Vec::with_capacity(WRITERS);
     for n in 0..WRITERS {
         let mut connection = connect(&place.options).await?;
-        if n == 0 && !lock(&mut connection).await.map_err(|error| fault::opening(&error))? {
+        if n == 0 && !lock_patiently(&mut connection).await.map_err(|error| fault::opening(&error))? {
             return Err(OpenError::Locked("its lock in the database is taken".to_owned()));
         }
         writers.push(PostgresBackend::new(connection, place.options.clone(), n == 0));
     }
     Ok(writers)
+}
+
+/// Waits a while for the lock: a server notices only after a moment that an engine that was killed is gone.
+async fn lock_patiently(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let until = Instant::now() + LOCK_WAIT;
+    let mut told = false;
+    while !lock(connection).await? {
+        if Instant::now() >= until {
+            return Ok(false);
+        }
+        if !told {
+            told = true;
+            tracing::info!("the store's lock is taken: waiting {} s for it", LOCK_WAIT.as_secs());
+        }
+        tokio::time::sleep(LOCK_LOOK).await;
+    }
+    Ok(true)
 }
 
 /// Takes the store's lock for the life of a session, or says that somebody else has it.

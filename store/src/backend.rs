@@ -48,9 +48,12 @@ pub(crate) enum Framing {
     Inside,
 }
 
+/// What a job does inside its transaction.
+pub(crate) type Run = Box<dyn for<'a> FnOnce(&'a mut dyn Backend) -> Later<'a, Done> + Send>;
+
 /// An act of a person, or anything else that has a transaction of its own between groups.
 pub(crate) struct Job {
-    pub run: Box<dyn for<'a> FnOnce(&'a mut dyn Backend) -> Later<'a, Done> + Send>,
+    pub run: Run,
     pub reply: tokio::sync::oneshot::Sender<Result<Box<dyn Any + Send>, StoreError>>,
 }
 

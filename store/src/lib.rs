@@ -23,6 +23,8 @@ mod open;
 mod own;
 mod people;
 mod postgres;
+#[cfg(test)]
+mod prepare;
 mod read;
 mod receipt;
 mod scope;

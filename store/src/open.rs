@@ -63,7 +63,7 @@ pub struct Opened {
 /// A database that has been looked at, not changed.
 enum Found {
     Sqlite { place: crate::sqlite::Place, lock: crate::sqlite::StoreLock },
-    Postgres(crate::postgres::Place),
+    Postgres(Box<crate::postgres::Place>),
 }
 
 impl Store {
@@ -136,7 +136,7 @@ async fn look(url: &StoreUrl) -> Result<(Found, Option<Stored>), OpenError> {
         }
         StoreUrl::Postgres { url, password } => {
             let (place, stored) = crate::postgres::look(url, password.as_ref()).await?;
-            Ok((Found::Postgres(place), stored))
+            Ok((Found::Postgres(Box::new(place)), stored))
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Statement {
     pub postgres: &'static str,
 }
 
-/// Declares named statements, and the list of all of them for the test that prepares every one on both databases.
+/// Declares named statements, with a test beside them that prepares every one on both databases.
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sqlite:literal $(, postgres: $postgres:literal)?;)*) => {
         $($(#[$doc])* pub(crate) const $name: $crate::sql::Statement = $crate::sql::Statement {
@@ -26,8 +26,20 @@ macro_rules! statements {
             sqlite: $sqlite,
             postgres: $crate::sql::statements!(@text $sqlite $(, $postgres)?),
         };)*
-        /// Every statement of this module.
-        pub(crate) const STATEMENTS: &[$crate::sql::Statement] = &[$($name,)*];
+        #[cfg(test)]
+        mod statements_are_sql {
+            const STATEMENTS: &[$crate::sql::Statement] = &[$(super::$name,)*];
+
+            #[tokio::test]
+            async fn of_sqlite() {
+                $crate::prepare::on_sqlite(STATEMENTS).await;
+            }
+
+            #[tokio::test]
+            async fn of_postgres() {
+                $crate::prepare::on_postgres(STATEMENTS).await;
+            }
+        }
     };
     (@text $sqlite:literal) => { $sqlite };
     (@text $sqlite:literal, $postgres:literal) => { $postgres };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::backend::{Backend, Framing, Job};
+use crate::backend::{Backend, Done, Framing, Job, Run};
 use crate::channels::Channels;
 use crate::error::StoreError;
 use crate::fence;
@@ -101,9 +101,7 @@ impl Desk {
     pub(crate) async fn run<T, F>(&self, job: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a mut dyn Backend) -> crate::sql::Later<'a, crate::backend::Done>
-            + Send
-            + 'static,
+        F: for<'a> FnOnce(&'a mut dyn Backend) -> crate::sql::Later<'a, Done> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let job = Job { run: Box::new(job), reply };
@@ -344,13 +342,7 @@ impl Writer {
         }
     }
 
-    async fn transact(
-        &mut self,
-        run: Box<
-            dyn for<'a> FnOnce(&'a mut dyn Backend) -> crate::sql::Later<'a, crate::backend::Done>
-                + Send,
-        >,
-    ) -> Result<crate::backend::Done, StoreError> {
+    async fn transact(&mut self, run: Run) -> Result<Done, StoreError> {
         self.backend.begin().await?;
         match run(&mut *self.backend).await {
             Ok(done) => {

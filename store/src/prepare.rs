@@ -1,0 +1,114 @@
+//! Prepares statements on a fresh schema of both databases: SQL that names what is not there is found before it is asked.
+
+use std::collections::BTreeSet;
+
+use sqlx::{
+    AssertSqlSafe, Connection, Executor, PgConnection, Row, SqlSafeStr, SqliteConnection, raw_sql,
+};
+use uuid::Uuid;
+
+use crate::migrate::MIGRATIONS;
+use crate::seal::Column;
+use crate::sql::Statement;
+
+async fn sqlite() -> SqliteConnection {
+    let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    for migration in MIGRATIONS {
+        connection.execute(raw_sql(migration.sqlite)).await.unwrap();
+    }
+    connection
+}
+
+/// A session inside a transaction that nobody commits, in a schema of its own.
+async fn postgres() -> PgConnection {
+    let server = std::env::var("HILUM_TEST_PG_URL").expect(
+        "set HILUM_TEST_PG_URL to a PostgreSQL superuser's URL; `tests/run` starts a server and does so",
+    );
+    let mut connection = PgConnection::connect(&server).await.unwrap();
+    let schema = format!("prepare_{}", Uuid::new_v4().simple());
+    let own = format!("begin; create schema {schema}; set local search_path to {schema}");
+    connection.execute(raw_sql(AssertSqlSafe(own))).await.unwrap();
+    for migration in MIGRATIONS {
+        connection.execute(raw_sql(migration.postgres)).await.unwrap();
+    }
+    connection
+}
+
+pub(crate) async fn on_sqlite(statements: &[Statement]) {
+    let mut connection = sqlite().await;
+    for Statement { name, sqlite, .. } in statements {
+        let prepared = connection.prepare(sqlite.into_sql_str()).await;
+        assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
+    }
+}
+
+pub(crate) async fn on_postgres(statements: &[Statement]) {
+    let mut connection = postgres().await;
+    for Statement { name, postgres, .. } in statements {
+        let prepared = connection.prepare(postgres.into_sql_str()).await;
+        assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
+    }
+}
+
+/// Columns of bytes that hold no patient data: ids, tokens, hashes and wrapped keys.
+const NOT_SEALED: &[&str] = &[
+    "act_tokens.token",
+    "audit_head.chain",
+    "audit_log.chain",
+    "audit_log.leaf",
+    "audit_log.rec",
+    "audit_log.seal",
+    "data_keys.commitment",
+    "data_keys.id",
+    "data_keys.kek_id",
+    "data_keys.wrapped",
+    "deliveries.lane",
+    "deliveries.signature",
+    "delivery_keys.lane",
+    "messages.control_token",
+    "messages.digest",
+    "messages.signature",
+    "meta.value",
+    "revisions.hash",
+];
+
+/// SQLite has no type for ids.
+const SQLITE_IDS: &[&str] = &[
+    "attempts.delivery",
+    "attempts.message",
+    "bodies.id",
+    "deliveries.id",
+    "deliveries.message",
+    "deliveries.superseded_by",
+    "delivery_keys.delivery",
+    "dups.message",
+    "messages.body",
+    "messages.id",
+    "messages.parent",
+    "messages.superseded_by",
+    "messages.trace",
+];
+
+fn expected<'a>(more: &'a [&'a str]) -> BTreeSet<String> {
+    let sealed = Column::ALL.iter().map(|(_, name)| *name);
+    sealed.chain(NOT_SEALED.iter().chain(more).copied()).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn every_column_of_bytes_is_sealed_or_known_to_be_harmless_on_sqlite() {
+    let columns =
+        "select t.name || '.' || c.name from sqlite_schema t join pragma_table_info(t.name) c
+        where t.type = 'table' and lower(c.type) = 'blob'";
+    let found = sqlite().await.fetch_all(columns).await.unwrap();
+    let found: BTreeSet<String> = found.iter().map(|row| row.get(0)).collect();
+    assert_eq!(found, expected(SQLITE_IDS));
+}
+
+#[tokio::test]
+async fn every_column_of_bytes_is_sealed_or_known_to_be_harmless_on_postgres() {
+    let columns = "select table_name || '.' || column_name from information_schema.columns
+        where table_schema = current_schema() and data_type = 'bytea'";
+    let found = postgres().await.fetch_all(columns).await.unwrap();
+    let found: BTreeSet<String> = found.iter().map(|row| row.get(0)).collect();
+    assert_eq!(found, expected(&[]));
+}

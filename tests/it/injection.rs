@@ -68,8 +68,8 @@ fn hostile_names_are_one_plain_line_in_the_log() {
         let message = format!(
             "MSH|^~\\&|{hostile}|{hostile}|{hostile}||20261121||ADT^{hostile}|LOG{n}{hostile}|P|2.5\rPID|1||{hostile}\r"
         );
+        let _ = Connection::to(feed).write(format!("{hostile}\n").as_bytes());
         let mut connection = Connection::to(feed);
-        connection.write(format!("{hostile}\n").as_bytes()).unwrap();
         connection.exchange(message.as_bytes());
         connection.exchange(format!("MSH|^~\\&|{hostile}||||||{hostile}\r").as_bytes());
         connection.exchange(hostile.as_bytes());

@@ -1,10 +1,12 @@
 //! Order and its keys, and answers that wait for a destination.
 
 use crate::parts::{on_both_stores, to};
-use hilum_tests::message;
+use hilum_tests::engine::Engine;
+use hilum_tests::faults::injected;
 use hilum_tests::receiver::{Behaviour, Receiver};
 use hilum_tests::site::{Site, Store};
 use hilum_tests::wire::{ANSWER, Connection};
+use hilum_tests::{message, verbs};
 use std::time::Duration;
 
 on_both_stores!(a_merge_waits_for_both_patients_and_nobody_else_does);
@@ -49,6 +51,33 @@ fn a_merge_waits_for_both_patients_and_nobody_else_does(store: Store) {
     let place = |id: &str| ids.iter().position(|other| other == id).unwrap();
     assert!(place("A1") < place("MERGE") && place("MERGE") < place("B1"), "{ids:?}");
     engine.stop();
+}
+
+/// What is committed while a destination still reads what the store has must be taken once, by one of the two ways.
+#[test]
+fn what_comes_while_the_lanes_begin_is_delivered_once() {
+    let receivers: Vec<Receiver> = (0..12).map(|_| Receiver::accepting()).collect();
+    let site = Site::new(Store::Sqlite);
+    let lanes: String =
+        receivers.iter().enumerate().map(|(n, r)| to(&format!("d{n}"), r, "")).collect();
+    let feed = site.feed("adt", "", &lanes);
+    let mut ids = Vec::new();
+    for start in 0..6 {
+        // Locks of the store take long: a commit can be read for a while before it is handed over.
+        let slow = injected("fcntl:delay_exit=15000", &verbs::binary());
+        let engine = Engine::start(verbs::clean(slow), &site).expect("it starts");
+        let mut connection = Connection::to(feed);
+        for n in 0..4 {
+            let id = format!("S{start}-{n}");
+            connection.accepted(&message::adt(&id, "P1"));
+            ids.push(id);
+        }
+        site.wait_final("adt", ids.len() as u64);
+        engine.stop();
+    }
+    for receiver in &receivers {
+        assert_eq!(receiver.control_ids(), ids);
+    }
 }
 
 #[test]

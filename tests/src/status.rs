@@ -2,11 +2,20 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The whole status.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Status {
     channels: BTreeMap<String, Channel>,
+    /// As it came, for whoever has to find out why a test failed.
+    json: Value,
+}
+
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.json)
+    }
 }
 
 /// One channel.
@@ -42,7 +51,10 @@ impl Status {
     pub fn read(json: &Value) -> Status {
         assert!(json["environment"].is_string(), "no environment: {json}");
         let channels = json["channels"].as_array().expect("a list of channels");
-        Status { channels: channels.iter().map(|c| (name(c), Channel::read(c))).collect() }
+        Status {
+            channels: channels.iter().map(|c| (name(c), Channel::read(c))).collect(),
+            json: json.clone(),
+        }
     }
 
     /// One channel, which must be there.

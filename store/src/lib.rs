@@ -10,6 +10,8 @@
 mod act;
 mod audit;
 mod backend;
+#[doc(hidden)]
+pub mod bench;
 mod channels;
 mod error;
 mod fence;

@@ -85,7 +85,9 @@ pub(crate) async fn open_writers(place: &Place) -> Result<Vec<PostgresBackend>, 
     let mut writers = Vec::with_capacity(WRITERS);
     for n in 0..WRITERS {
         let mut connection = connect(&place.options).await?;
-        if n == 0 && !lock_patiently(&mut connection).await.map_err(|error| fault::opening(&error))? {
+        if n == 0
+            && !lock_patiently(&mut connection).await.map_err(|error| fault::opening(&error))?
+        {
             return Err(OpenError::Locked("its lock in the database is taken".to_owned()));
         }
         writers.push(PostgresBackend::new(connection, place.options.clone(), n == 0));

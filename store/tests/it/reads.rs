@@ -6,9 +6,9 @@ use crate::people::act;
 use crate::{on_both, raw};
 use phi::Phi;
 use store::{
-    Attempt, BodyOf, Cursor, DeadOnArrival, DeliveryBody, DeliveryId, DeliveryState, Disposition,
-    Letter, MessageFilter, MessageId, MessageState, NewDelivery, NewRevision, Origin, Page,
-    RawReplay, Reason, Scope, Settle, Settled, Store, StoreError, What,
+    Attempt, BodyOf, Cursor, DeadOnArrival, DeliveryBody, DeliveryId, DeliveryState, DestinationId,
+    Disposition, Lease, Letter, MessageFilter, MessageId, MessageState, NewDelivery, NewRevision,
+    Origin, Page, RawReplay, Reason, Scope, Settle, Settled, Store, StoreError, What,
 };
 
 on_both!(
@@ -303,34 +303,7 @@ async fn other_channels_are_not_there(home: Home) {
     assert_eq!(store.revision(&scope, revision).await, Ok(None));
 
     let before = crate::people::records(&home).await;
-    let one = act("act");
-    assert_eq!(store.hold(&scope, &one, &adt, &name("lab")).await, Err(gone("channel")));
-    assert_eq!(store.resume(&scope, &one, &adt, &name("lab")).await, Err(gone("channel")));
-    assert_eq!(store.retire(&scope, &one, &adt).await, Err(gone("channel")));
-    assert_eq!(store.apply(&scope, &one, &adt, text).await, Err(gone("channel")));
-    let moved = store.hold_deliveries(&scope, &one, &[delivery], "uncertain").await.unwrap();
-    assert_eq!((moved.done.len(), moved.refused), (0, vec![delivery]));
-    assert!(store.release(&scope, &one, &[delivery]).await.unwrap().done.is_empty());
-    let letters = [Letter::Delivery(delivery), Letter::Message(message)];
-    assert!(store.discard(&scope, &one, &letters).await.unwrap().done.is_empty());
-    let replay = RawReplay {
-        id: MessageId::new(),
-        of: message,
-        decision: Some(routed(&store, &lease, &[lab]).0),
-        destinations: vec![],
-        token: None,
-    };
-    let replayed = store.replay_raw(&scope, &one, &lease, replay, Box::new(|_| {})).await;
-    assert_eq!(replayed, Err(gone("message")));
-    let through_own = RawReplay {
-        id: MessageId::new(),
-        of: message,
-        decision: None,
-        destinations: vec![],
-        token: None,
-    };
-    let replayed = store.replay_raw(&scope, &one, &oru, through_own, Box::new(|_| {})).await;
-    assert_eq!(replayed, Err(gone("message")), "nor through a channel inside the scope");
+    no_act_reaches(&store, &scope, (&lease, &oru), (message, delivery, lab), text).await;
     assert_eq!(crate::people::records(&home).await, before);
     assert_eq!(disposition(&store, message).await, Disposition::Failed);
     let superseded = format!(
@@ -339,4 +312,44 @@ async fn other_channels_are_not_there(home: Home) {
     );
     assert_eq!(home.number(&superseded).await, 0);
     store.close().await.unwrap();
+}
+
+/// Acts on what lies outside a scope find nothing and do nothing.
+async fn no_act_reaches(
+    store: &Store,
+    scope: &Scope,
+    (lease, oru): (&Lease, &Lease),
+    (message, delivery, lab): (MessageId, DeliveryId, DestinationId),
+    text: NewRevision,
+) {
+    let adt = lease.name();
+    let gone = |what: &'static str| StoreError::NotFound(what);
+    let one = act("act");
+    assert_eq!(store.hold(scope, &one, adt, &name("lab")).await, Err(gone("channel")));
+    assert_eq!(store.resume(scope, &one, adt, &name("lab")).await, Err(gone("channel")));
+    assert_eq!(store.retire(scope, &one, adt).await, Err(gone("channel")));
+    assert_eq!(store.apply(scope, &one, adt, text).await, Err(gone("channel")));
+    let moved = store.hold_deliveries(scope, &one, &[delivery], "uncertain").await.unwrap();
+    assert_eq!((moved.done.len(), moved.refused), (0, vec![delivery]));
+    assert!(store.release(scope, &one, &[delivery]).await.unwrap().done.is_empty());
+    let letters = [Letter::Delivery(delivery), Letter::Message(message)];
+    assert!(store.discard(scope, &one, &letters).await.unwrap().done.is_empty());
+    let replay = RawReplay {
+        id: MessageId::new(),
+        of: message,
+        decision: Some(routed(store, lease, &[lab]).0),
+        destinations: vec![],
+        token: None,
+    };
+    let replayed = store.replay_raw(scope, &one, lease, replay, Box::new(|_| {})).await;
+    assert_eq!(replayed, Err(gone("message")));
+    let through_own = RawReplay {
+        id: MessageId::new(),
+        of: message,
+        decision: None,
+        destinations: vec![],
+        token: None,
+    };
+    let replayed = store.replay_raw(scope, &one, oru, through_own, Box::new(|_| {})).await;
+    assert_eq!(replayed, Err(gone("message")), "nor through a channel inside the scope");
 }

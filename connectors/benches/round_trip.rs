@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use config::Address;
 use connectors::mllp::{Client, Listener, ListenerSettings};
-use connectors::{Answer, BrokenFrame, Flow, Intake, Peer, Resources};
+use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Resources};
 use divan::{Bencher, counter::ItemsCount};
 use net::Dialer;
 use tokio::runtime::Runtime;
@@ -23,18 +23,13 @@ const MESSAGES: usize = 1000;
 struct AtOnce;
 
 impl Intake for AtOnce {
-    fn receive(&self, _: Bytes, _: &Peer) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    fn receive(&self, _: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         Box::pin(ready(Answer::Reply(Bytes::from_static(
             b"MSH|^~\\&|A|B|C|D|20260101||ACK^A01^ACK|1|P|2.5\rMSA|AA|1\r",
         ))))
     }
 
-    fn fragment(
-        &self,
-        _: Bytes,
-        _: &Peer,
-        _: BrokenFrame,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn fragment(&self, _: Incoming, _: BrokenFrame) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(ready(()))
     }
 }

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use net::PeerIdentity;
 
 /// What a source may do now, set by the engine and followed by every connection of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,29 +19,46 @@ pub enum Flow {
     Close,
 }
 
-/// Where a source hands its frames to.
+/// Where a source hands its messages to.
 pub trait Intake: Send + Sync + 'static {
-    /// Takes a frame. It has its place in receipt order before this call returns; the answer comes later.
+    /// Takes a message. It has its place in receipt order before this call returns; the answer comes later.
     ///
     /// The future is dropped unfinished when the peer can no longer be answered, so nothing but the answer may depend on it.
-    fn receive(&self, frame: Bytes, peer: &Peer) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
+    fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-    /// Takes what was not a whole frame, to be kept for people; it is never answered.
+    /// Takes what was not a whole message, to be kept for people; it is never answered.
     fn fragment(
         &self,
-        bytes: Bytes,
-        peer: &Peer,
+        incoming: Incoming,
         why: BrokenFrame,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
-/// Who sent a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One message on its way in.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// The bytes as received, unframed.
+    pub body: Bytes,
+    /// Who sent it.
+    pub peer: Peer,
+}
+
+/// Who sent a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// The address at the other end.
-    pub address: SocketAddr,
-    /// The number of the connection on its source, counted from 1 since the source was bound.
+    /// Where it came from, as it is recorded: an address and port, or the name of a file.
+    pub place: Arc<str>,
+    /// The number of the connection or file on its source, counted from 1 since the source was opened.
     pub connection: u64,
+    /// Who the other end has proved to be.
+    pub identity: Option<Arc<PeerIdentity>>,
+}
+
+impl Peer {
+    /// The other end of a connection.
+    pub fn at(address: SocketAddr, connection: u64) -> Peer {
+        Peer { place: address.to_string().into(), connection, identity: None }
+    }
 }
 
 /// What a source does after a frame.

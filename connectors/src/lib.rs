@@ -10,10 +10,12 @@ mod outcome;
 mod outgoing;
 mod resources;
 mod settings;
+mod source;
 
 pub use destination::Destination;
-pub use intake::{Answer, BrokenFrame, Flow, Intake, Peer};
+pub use intake::{Answer, BrokenFrame, Flow, Incoming, Intake, Peer};
 pub use outcome::{Evidence, Outcome};
 pub use outgoing::Outgoing;
 pub use resources::Resources;
 pub use settings::{DESTINATIONS, DestinationSettings, SOURCES, SourceSettings};
+pub use source::{OpenError, Source, SourceCounts, SourceStats};

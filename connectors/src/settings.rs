@@ -1,6 +1,7 @@
 //! Which sources and destinations there are, and what each was told.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use config::{Diagnostics, Section, Variant};
 
@@ -53,6 +54,13 @@ impl SourceSettings {
         match kind {
             "mllp" => mllp::ListenerSettings::read(section, diags).map(SourceSettings::Mllp),
             _ => None,
+        }
+    }
+
+    /// The address that it listens on, if it does.
+    pub fn listens_on(&self) -> Option<SocketAddr> {
+        match self {
+            SourceSettings::Mllp(settings) => Some(settings.listen),
         }
     }
 }

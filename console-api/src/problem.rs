@@ -107,7 +107,7 @@ impl From<ApplyError> for Problem {
                 Problem::conflict("broken", sentence).detail(problems).hint("nothing was changed")
             }
             ApplyError::NoChannel(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", sentence),
-            ApplyError::Bind { .. } => {
+            ApplyError::Source { .. } => {
                 Problem::conflict("bind", sentence).hint("nothing was changed")
             }
             ApplyError::Store(error) => error.into(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use config::Name;
-use connectors::mllp::Listener;
+use connectors::Source;
 use store::{Act, RevisionId, Scope, StoreError};
 
 use crate::engine::Engine;
@@ -26,9 +26,9 @@ pub enum ApplyError {
     /// A channel that was named does not exist.
     #[error("there is no channel `{0}`, neither running nor as a file")]
     NoChannel(String),
-    /// A new listener could not be bound.
+    /// A new source could not be opened.
     #[error("channel `{channel}`: {problem}")]
-    Bind {
+    Source {
         /// The channel.
         channel: Name,
         /// What the system said.
@@ -79,7 +79,7 @@ struct Step {
     change: ChannelChange,
     plan: Option<ChannelPlan>,
     running: Option<Arc<Running>>,
-    rebind: bool,
+    reopen: bool,
 }
 
 impl Engine {
@@ -89,7 +89,7 @@ impl Engine {
         Ok(self.steps(&site, channels).into_iter().map(|step| step.change).collect())
     }
 
-    /// Puts the files into force. New listeners are bound first, then revision and audit record are committed, then what runs is
+    /// Puts the files into force. New sources are opened first, then revision and audit record are committed, then what runs is
     /// swapped; a failure before the commit changes nothing.
     pub async fn apply(
         &self,
@@ -103,17 +103,17 @@ impl Engine {
         if steps.is_empty() {
             return Ok(Vec::new());
         }
-        let mut listeners = self.bind_new(&steps).await?;
+        let mut sources = self.open_new(&steps).await?;
         let mut changes = Vec::new();
         for step in steps {
             let name = &step.change.name;
-            let listener = listeners.iter().position(|(channel, _)| channel == name);
-            let listener = listener.map(|index| listeners.swap_remove(index).1);
+            let source = sources.iter().position(|(channel, _)| channel == name);
+            let source = source.map(|index| sources.swap_remove(index).1);
             match &step.plan {
                 Some(plan) => {
                     let revision =
                         self.store().apply(scope, &act, name, plan.file.revision()).await?;
-                    self.swap(&step, plan, revision, listener).await?;
+                    self.swap(&step, plan, revision, source).await?;
                 }
                 None => {
                     self.store().retire(scope, &act, name).await?;
@@ -158,12 +158,12 @@ impl Engine {
                 Some(_) => None,
             };
             if let Some((change, parts)) = change {
-                let rebind =
+                let reopen =
                     running.as_ref().is_none_or(|running| running.source_settings() != plan.source);
                 let revision = Some(plan.file.hash());
                 let change =
                     ChannelChange { name: plan.file.name.clone(), change, parts, revision };
-                steps.push(Step { change, plan: Some(plan.clone()), running, rebind });
+                steps.push(Step { change, plan: Some(plan.clone()), running, reopen });
             }
         }
         for running in self.running() {
@@ -171,30 +171,24 @@ impl Engine {
             if chosen(&name) && !site.channels.contains_key(&name) && !site.broken.contains(&name) {
                 let parts = vec!["its file is gone".to_owned()];
                 let change = ChannelChange { name, change: Change::Removed, parts, revision: None };
-                steps.push(Step { change, plan: None, running: Some(running), rebind: false });
+                steps.push(Step { change, plan: None, running: Some(running), reopen: false });
             }
         }
         steps
     }
 
-    /// Binds what is new. A source that keeps its address is bound after the old listener has let go of it.
-    async fn bind_new(&self, steps: &[Step]) -> Result<Vec<(Name, Listener)>, ApplyError> {
-        let mut bound = Vec::new();
-        for step in steps.iter().filter(|step| step.rebind) {
+    /// Opens what is new. A source that keeps its address is opened after the old one has let go of it.
+    async fn open_new(&self, steps: &[Step]) -> Result<Vec<(Name, Source)>, ApplyError> {
+        let mut opened = Vec::new();
+        for step in steps.iter().filter(|step| step.reopen) {
             let Some(plan) = &step.plan else { continue };
-            let taken =
-                step.running.as_ref().and_then(|running| running.listening()).map(|(at, _)| at);
+            let taken = step.running.as_ref().and_then(|running| running.listening());
             if taken.is_some() && taken == plan.listens_on() {
                 continue;
             }
-            let listener = running::bind(&plan.source, &self.inner.resources).await;
-            let listener = listener.map_err(|error| ApplyError::Bind {
-                channel: plan.file.name.clone(),
-                problem: error.to_string(),
-            })?;
-            bound.push((plan.file.name.clone(), listener));
+            opened.push((plan.file.name.clone(), self.open(plan).await?));
         }
-        Ok(bound)
+        Ok(opened)
     }
 
     /// A channel whose file is gone: what it has queued is held.
@@ -213,7 +207,7 @@ impl Engine {
         step: &Step,
         plan: &ChannelPlan,
         revision: RevisionId,
-        listener: Option<Listener>,
+        source: Option<Source>,
     ) -> Result<(), ApplyError> {
         let names: Vec<Name> = plan.destinations.iter().map(|d| d.name.clone()).collect();
         let revision = (revision, plan.file.hash());
@@ -234,24 +228,27 @@ impl Engine {
             }
         };
         running.inlet.valve().set_disk_low(self.inner.disk.borrow().is_low());
-        match listener {
-            Some(listener) => running.listen(listener, plan.source.clone()),
-            None if step.rebind => self.rebind(&running, plan).await?,
+        match source {
+            Some(source) => running.take_in(source, plan.source.clone()),
+            None if step.reopen => self.reopen(&running, plan).await?,
             None => {}
         }
         Ok(())
     }
 
-    /// The same address with other settings: the old listener lets go first.
-    async fn rebind(&self, running: &Running, plan: &ChannelPlan) -> Result<(), ApplyError> {
-        running.unbind().await;
-        let bound = running::bind(&plan.source, &self.inner.resources).await;
-        let listener = bound.map_err(|error| ApplyError::Bind {
+    /// The same address with other settings: the old source lets go first.
+    async fn reopen(&self, running: &Running, plan: &ChannelPlan) -> Result<(), ApplyError> {
+        running.retire_source().await;
+        running.take_in(self.open(plan).await?, plan.source.clone());
+        Ok(())
+    }
+
+    async fn open(&self, plan: &ChannelPlan) -> Result<Source, ApplyError> {
+        let opened = Source::open(&plan.source, &self.inner.resources).await;
+        opened.map_err(|error| ApplyError::Source {
             channel: plan.file.name.clone(),
             problem: error.to_string(),
-        })?;
-        running.listen(listener, plan.source.clone());
-        Ok(())
+        })
     }
 
     /// Applies files as they change (`serve --dev`).

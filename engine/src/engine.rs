@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use config::{Name, Paths, Server};
-use connectors::Resources;
+use connectors::{OpenError, Resources, Source};
 use store::{Opened, Options, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -21,7 +21,7 @@ use crate::inlet::Shared;
 use crate::last_words::LastWords;
 use crate::posture;
 use crate::recovery;
-use crate::running::{self, Running};
+use crate::running::Running;
 use crate::site::Site;
 use crate::start_error::StartError;
 
@@ -150,9 +150,7 @@ impl Engine {
     /// Every bound listener with its channel.
     pub fn listeners(&self) -> Vec<(Name, SocketAddr)> {
         let all = self.running();
-        all.iter()
-            .filter_map(|r| r.listening().map(|(at, _)| (r.inlet.name().clone(), at)))
-            .collect()
+        all.iter().filter_map(|r| r.listening().map(|at| (r.inlet.name().clone(), at))).collect()
     }
 
     /// Ends when the engine cannot go on.
@@ -228,12 +226,12 @@ impl Engine {
         self.tasks().push(task);
     }
 
-    /// Binds the listener of a channel.
-    pub(crate) async fn bind(&self, running: &Running) -> Result<(), net::BindError> {
-        let source = running.source_settings();
-        let listener = running::bind(&source, &self.inner.resources).await?;
+    /// Opens the source of a channel and lets it work.
+    pub(crate) async fn open_source(&self, running: &Running) -> Result<(), OpenError> {
+        let settings = running.source_settings();
+        let source = Source::open(&settings, &self.inner.resources).await?;
         running.inlet.valve().set_disk_low(self.inner.disk.borrow().is_low());
-        running.listen(listener, source);
+        running.take_in(source, settings);
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use ::channel::{Admitted, Arrival, Rejection};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use config::Name;
-use connectors::{Answer, BrokenFrame, Intake, Peer};
+use connectors::{Answer, BrokenFrame, Incoming, Intake, Peer};
 use hl7::{Peek, Unreadable};
 use store::{
     Committed, Decision, DeliveryId, Disposition, Header, LaneKey, Lease, MessageId, OnCommit,
@@ -191,7 +191,9 @@ impl Inlet {
         })
     }
 
-    fn receive(&self, frame: Bytes, peer: &Peer) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let Incoming { body: frame, peer } = incoming;
+        let peer = &peer;
         let received_us = self.clock.now_us();
         self.last_in_us.store(received_us, Ordering::Relaxed);
         let load = self.valve.carry(frame.len());
@@ -304,7 +306,7 @@ impl Inlet {
             origin: Origin::Peer,
             parent: None,
             trace: message.id,
-            peer: peer.address.to_string(),
+            peer: peer.place.to_string(),
             header: peek
                 .as_ref()
                 .map_or_else(|_| Header::default(), |peek| header(peek, &message.body)),
@@ -319,22 +321,22 @@ impl Inlet {
 }
 
 impl Intake for Inlet {
-    fn receive(&self, frame: Bytes, peer: &Peer) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-        Inlet::receive(self, frame, peer)
+    fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        Inlet::receive(self, incoming)
     }
 
     fn fragment(
         &self,
-        bytes: Bytes,
-        peer: &Peer,
+        incoming: Incoming,
         why: BrokenFrame,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let Incoming { body: bytes, peer } = incoming;
         let plan = self.plan.load_full();
         let load = self.valve.carry(bytes.len());
         let peek = hl7::peek(&bytes);
         let message =
             Undecided { id: MessageId::new(), body: bytes, received_us: self.clock.now_us() };
-        let mut receipt = self.receipt(message, (&peek, peer), &Ready::Silent, false);
+        let mut receipt = self.receipt(message, (&peek, &peer), &Ready::Silent, false);
         let reason = Reason { code: why.code().to_owned(), step: None };
         let decided =
             plain(&plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()));

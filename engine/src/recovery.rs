@@ -53,7 +53,7 @@ pub async fn start_channels(
 }
 
 async fn bind(engine: &Engine, running: &Arc<Running>) -> Result<(), StartError> {
-    engine.bind(running).await.map_err(|error| StartError::Bind {
+    engine.open_source(running).await.map_err(|error| StartError::Source {
         channel: running.inlet.name().to_string(),
         problem: error.to_string(),
     })

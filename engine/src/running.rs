@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use config::Name;
-use connectors::mllp::{Listener, ListenerStats};
-use connectors::{Flow, Intake, Resources, SourceSettings};
+use connectors::{Flow, Intake, Source, SourceSettings, SourceStats};
 use store::{Lease, RevisionId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -30,7 +29,7 @@ pub struct Running {
 struct State {
     file: ChannelFile,
     source: SourceSettings,
-    listening: Option<Listening>,
+    working: Option<Working>,
     destinations: BTreeMap<Name, Destination>,
 }
 
@@ -41,11 +40,12 @@ struct Destination {
     task: Option<JoinHandle<()>>,
 }
 
-struct Listening {
-    address: SocketAddr,
-    stats: Arc<ListenerStats>,
+/// A source at work.
+struct Working {
+    address: Option<SocketAddr>,
+    stats: SourceStats,
     task: JoinHandle<()>,
-    /// Tells this listener alone to finish what it has in hand and end.
+    /// Tells this source alone to finish what it has in hand and end.
     retire: oneshot::Sender<()>,
 }
 
@@ -78,7 +78,7 @@ impl Running {
         let state = State {
             file: plan.file.clone(),
             source: plan.source.clone(),
-            listening: None,
+            working: None,
             destinations,
         };
         Arc::new(Running { inlet, gate, state: Mutex::new(state), late })
@@ -117,9 +117,14 @@ impl Running {
         self.state().destinations.get(name).map(|d| Arc::clone(&d.outbound))
     }
 
-    /// The address that it listens on and what its listener has counted.
-    pub fn listening(&self) -> Option<(SocketAddr, Arc<ListenerStats>)> {
-        self.state().listening.as_ref().map(|l| (l.address, Arc::clone(&l.stats)))
+    /// The address that its source listens on, if it does.
+    pub fn listening(&self) -> Option<SocketAddr> {
+        self.state().working.as_ref().and_then(|source| source.address)
+    }
+
+    /// What its source has counted.
+    pub fn source_stats(&self) -> Option<SourceStats> {
+        self.state().working.as_ref().map(|source| source.stats.clone())
     }
 
     /// Lets the destinations read what the store has for them, and send.
@@ -131,28 +136,28 @@ impl Running {
         }
     }
 
-    /// Serves a bound listener; the one before, if any, finishes what it has in hand.
-    pub fn listen(&self, listener: Listener, source: SourceSettings) {
-        let (address, stats) = (listener.address(), listener.stats());
+    /// Lets an opened source work; the one before, if any, finishes what it has in hand.
+    pub fn take_in(&self, source: Source, settings: SourceSettings) {
+        let (address, stats) = (source.address(), source.stats());
         let intake: Arc<dyn Intake> = Arc::clone(&self.inlet) as Arc<dyn Intake>;
         let (retire, retired) = oneshot::channel();
         let flow = until_retired(self.inlet.valve().flow(), retired);
-        let task = tokio::spawn(listener.run(intake, flow));
+        let task = tokio::spawn(source.run(intake, flow));
         let mut state = self.state();
-        state.source = source;
-        if let Some(before) = state.listening.replace(Listening { address, stats, task, retire }) {
+        state.source = settings;
+        if let Some(before) = state.working.replace(Working { address, stats, task, retire }) {
             // One that has ended by itself no longer listens to this either.
             let _ = before.retire.send(());
         }
     }
 
-    /// Ends the listener alone; what it has in hand is finished and answered.
-    pub async fn unbind(&self) {
-        let listening = self.state().listening.take();
-        if let Some(listening) = listening {
-            let _ = listening.retire.send(());
-            // A listener that panicked has closed its sockets, which is all that is wanted here.
-            let _ = listening.task.await;
+    /// Ends the source alone; what it has in hand is finished and answered.
+    pub async fn retire_source(&self) {
+        let working = self.state().working.take();
+        if let Some(working) = working {
+            let _ = working.retire.send(());
+            // A source that panicked has closed its sockets, which is all that is wanted here.
+            let _ = working.task.await;
         }
     }
 
@@ -200,7 +205,7 @@ impl Running {
     /// Stops reading and accepting; what is in hand is finished and answered.
     pub async fn stop_listening(&self) {
         self.inlet.valve().close();
-        self.unbind().await;
+        self.retire_source().await;
     }
 
     /// Sends what can go at once, until the deadline.
@@ -237,7 +242,7 @@ fn make(
     Some(Destination { plan: plan.clone(), outbound, task: None })
 }
 
-/// The channel's flow for one listener, which may be closed apart from the others.
+/// The channel's flow for one source, which may be closed apart from the others.
 fn until_retired(
     mut flow: watch::Receiver<Flow>,
     mut retired: oneshot::Receiver<()>,
@@ -260,14 +265,4 @@ fn until_retired(
         }
     });
     followed
-}
-
-/// Binds the source of a channel.
-pub async fn bind(
-    source: &SourceSettings,
-    resources: &Resources,
-) -> Result<Listener, net::BindError> {
-    match source {
-        SourceSettings::Mllp(settings) => Listener::bind(settings.clone(), resources).await,
-    }
 }

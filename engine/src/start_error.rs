@@ -11,9 +11,9 @@ pub enum StartError {
     /// The store was opened and then did not answer.
     #[error("the store failed while the engine started: {0}")]
     Store(#[from] StoreError),
-    /// A listener could not be bound.
+    /// A source could not be opened.
     #[error("channel `{channel}`: {problem}")]
-    Bind {
+    Source {
         /// The channel.
         channel: String,
         /// What the system said.
@@ -41,7 +41,7 @@ impl StartError {
         match self {
             StartError::Open(error) => error.exit_code(),
             StartError::Store(_) => 3,
-            StartError::Bind { .. }
+            StartError::Source { .. }
             | StartError::Revision { .. }
             | StartError::Posture(_)
             | StartError::Data(_) => 78,
@@ -57,7 +57,7 @@ impl StartError {
             StartError::Open(OpenError::KeyMissing { .. }) => {
                 Some("put the key back; without it nothing in this store can be read")
             }
-            StartError::Bind { .. } => Some("another program may hold this address"),
+            StartError::Source { .. } => Some("another program may hold this address"),
             StartError::Open(_)
             | StartError::Store(_)
             | StartError::Revision { .. }

@@ -142,8 +142,8 @@ impl Engine {
 
     fn channel_status(&self, stored: store::ChannelStatus, dead: &[DeadGroup]) -> ChannelStatus {
         let running = self.channel(&stored.channel);
-        let listening = running.as_ref().and_then(|running| running.listening());
-        let listener = listening.as_ref().map(|(_, stats)| stats.counts()).unwrap_or_default();
+        let stats = running.as_ref().and_then(|running| running.source_stats());
+        let source = stats.map(|stats| stats.counts()).unwrap_or_default();
         let destinations = stored.destinations.iter();
         let destinations = destinations.map(|d| {
             destination_status(running.as_ref(), d, dead_at(dead, &stored.channel, &d.destination))
@@ -161,9 +161,9 @@ impl Engine {
             dispositions: dispositions(&stored.counts, received.iter().map(|(_, n)| n).sum()),
             received,
             undecided: stored.undecided,
-            peers: listener.connections,
-            refused: listener.refused,
-            junk_bytes: listener.junk_bytes,
+            peers: source.peers,
+            refused: source.refused,
+            junk_bytes: source.junk_bytes,
             last_in_us: running.as_ref().and_then(|running| running.inlet.last_in_us()),
             destinations: destinations.collect(),
             name: stored.channel,

@@ -7,10 +7,12 @@ mod accept;
 mod address;
 mod dial;
 mod gate;
+mod peers;
 mod stream;
 
 pub use accept::{AcceptStats, Acceptor, Admitted, BindError};
 pub use address::{is_loopback, is_surely_loopback};
 pub use dial::{DialError, Dialer};
 pub use gate::{Gate, Pass, Refusal};
+pub use peers::{Authorities, Knock, PeerBook, PeerIdentity, PeerRefusal};
 pub use stream::Stream;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use connectors::mllp::{Listener, ListenerSettings};
-use connectors::{Answer, BrokenFrame, Flow, Intake, Peer, Resources};
+use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Resources};
 use hl7::{AckCode, AckOptions, AckRequest, Problem, Severity};
 use tokio::sync::watch;
 
@@ -85,7 +85,8 @@ async fn count(receiver: &Receiver) {
 }
 
 impl Intake for Receiver {
-    fn receive(&self, frame: Bytes, _: &Peer) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let frame = incoming.body;
         let number = self.received.fetch_add(1, Ordering::Relaxed) + 1;
         let nak = self.nak_every.is_some_and(|every| number.is_multiple_of(every));
         let code = if nak { self.nak } else { self.ack };
@@ -110,11 +111,10 @@ impl Intake for Receiver {
 
     fn fragment(
         &self,
-        bytes: Bytes,
-        _: &Peer,
+        incoming: Incoming,
         why: BrokenFrame,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        say::talk(&format!("{} bytes that are no frame: {}", bytes.len(), why.text()));
+        say::talk(&format!("{} bytes that are no frame: {}", incoming.body.len(), why.text()));
         Box::pin(std::future::ready(()))
     }
 }

@@ -18,7 +18,7 @@ use super::pace::Pace;
 use super::settings::ListenerSettings;
 use super::stats::{ListenerStats, add};
 use crate::resources::Share;
-use crate::{BrokenFrame, Flow, Intake, Peer};
+use crate::{BrokenFrame, Flow, Incoming, Intake, Peer};
 
 /// Silence after a lone `1C` that ends a frame, where that is tolerated.
 const CR_WAIT: Duration = Duration::from_millis(200);
@@ -120,7 +120,7 @@ impl Connection {
         }
         if self.decoder.begun() == 0 && self.decoder.junk_bytes() == 0 {
             // A load balancer or a port scan that only looked whether somebody is there.
-            tracing::debug!(peer = %self.peer.address, "mllp.probe");
+            tracing::debug!(peer = %self.peer.place, "mllp.probe");
         }
     }
 
@@ -174,17 +174,17 @@ impl Connection {
             Event::Frame(body) => {
                 add(&self.stats.frames, 1);
                 if looks_like_hllp(&body) {
-                    tracing::warn!(peer = %self.peer.address, "mllp.looks_like_hllp");
+                    tracing::warn!(peer = %self.peer.place, "mllp.looks_like_hllp");
                 }
                 let frame_bytes = body.len();
-                let answer = self.intake.receive(body, &self.peer);
+                let answer = self.intake.receive(Incoming { body, peer: self.peer.clone() });
                 self.answers.push(frame_bytes, answer);
             }
             Event::Heartbeat => add(&self.stats.heartbeats, 1),
             Event::Fragment(bytes, why) => {
                 add(&self.stats.fragments, 1);
-                tracing::warn!(peer = %self.peer.address, why = why.code(), bytes = bytes.len(), "mllp.fragment");
-                self.intake.fragment(bytes, &self.peer, why).await;
+                tracing::warn!(peer = %self.peer.place, why = why.code(), bytes = bytes.len(), "mllp.fragment");
+                self.intake.fragment(Incoming { body: bytes, peer: self.peer.clone() }, why).await;
             }
             Event::Lost(why) => self.lose(why.code(), why.looks_like()),
         }
@@ -192,7 +192,7 @@ impl Connection {
 
     fn lose(&mut self, why: &'static str, looks_like: &'static str) {
         add(&self.stats.lost, 1);
-        tracing::warn!(peer = %self.peer.address, why, looks_like, junk_bytes = self.decoder.junk_bytes(), "mllp.framing_lost");
+        tracing::warn!(peer = %self.peer.place, why, looks_like, junk_bytes = self.decoder.junk_bytes(), "mllp.framing_lost");
         self.input = Input::Over;
     }
 
@@ -278,7 +278,7 @@ impl Connection {
             match timeout(WRITE_MAX, self.stream.write_all(&self.out)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => {
-                    tracing::warn!(peer = %self.peer.address, answers = due.replies, "mllp.answer_not_taken");
+                    tracing::warn!(peer = %self.peer.place, answers = due.replies, "mllp.answer_not_taken");
                     return Some(End::Gone);
                 }
             }

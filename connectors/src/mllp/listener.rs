@@ -81,7 +81,7 @@ impl Listener {
         intake: &Arc<dyn Intake>,
         flow: &watch::Receiver<Flow>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let peer = Peer { address: stream.peer(), connection: number };
+        let peer = Peer::at(stream.peer(), number);
         let stats = Arc::clone(&self.stats);
         let share = self.resources.memory.share();
         let connection = Connection::new(

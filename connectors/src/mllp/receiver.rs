@@ -11,7 +11,7 @@ use hl7::{AckCode, AckOptions, AckRequest};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::{Answer, BrokenFrame, Intake, Peer};
+use crate::{Answer, BrokenFrame, Incoming, Intake, Peer};
 
 /// Frames that may wait to be looked at before the receiver keeps its senders waiting.
 const WAITING_MAX: usize = 1024;
@@ -107,29 +107,30 @@ impl Receiver {
 }
 
 impl Intake for Receiver {
-    fn receive(&self, frame: Bytes, peer: &Peer) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let Incoming { body, peer } = incoming;
         let number = self.frames.fetch_add(1, Ordering::Relaxed) + 1;
         let code = self.code(number);
-        let answer = self.answer(&frame, number, code);
-        let (sent, delay, peer) = (self.sent.clone(), self.replies.delay, *peer);
+        let answer = self.answer(&body, number, code);
+        let (sent, delay) = (self.sent.clone(), self.replies.delay);
         Box::pin(async move {
             if !delay.is_zero() {
                 tokio::time::sleep(delay).await;
             }
             // Nobody listening is no reason not to answer.
-            let _ = sent.send(Received::Frame { body: frame, peer, code }).await;
+            let _ = sent.send(Received::Frame { body, peer, code }).await;
             answer
         })
     }
 
     fn fragment(
         &self,
-        bytes: Bytes,
-        peer: &Peer,
+        incoming: Incoming,
         why: BrokenFrame,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let (sent, peer) = (self.sent.clone(), *peer);
+        let sent = self.sent.clone();
         Box::pin(async move {
+            let Incoming { body: bytes, peer } = incoming;
             let _ = sent.send(Received::Fragment { bytes, peer, why }).await;
         })
     }

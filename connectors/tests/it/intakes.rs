@@ -10,7 +10,7 @@ use config::Address;
 use connectors::mllp::{
     Client, Listener, ListenerSettings, ListenerStats, Received, Receiver, Replies,
 };
-use connectors::{Answer, BrokenFrame, Flow, Intake, Peer, Resources};
+use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Resources};
 use net::Dialer;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -111,19 +111,18 @@ impl Handed {
 }
 
 impl Intake for Manual {
-    fn receive(&self, frame: Bytes, _: &Peer) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let (answer, answered) = oneshot::channel();
-        self.0.send(Handed::Frame(frame, answer)).ok();
+        self.0.send(Handed::Frame(incoming.body, answer)).ok();
         Box::pin(async move { answered.await.unwrap_or(Answer::Close) })
     }
 
     fn fragment(
         &self,
-        bytes: Bytes,
-        _: &Peer,
+        incoming: Incoming,
         why: BrokenFrame,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        self.0.send(Handed::Fragment(bytes, why)).ok();
+        self.0.send(Handed::Fragment(incoming.body, why)).ok();
         Box::pin(std::future::ready(()))
     }
 }

@@ -104,9 +104,7 @@ impl ChannelPlan {
 
     /// The address of its listener.
     pub fn listens_on(&self) -> Option<SocketAddr> {
-        match &self.source {
-            SourceSettings::Mllp(settings) => Some(settings.listen),
-        }
+        self.source.listens_on()
     }
 }
 

@@ -1,0 +1,95 @@
+//! A source at work.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use net::BindError;
+use tokio::sync::watch;
+
+use crate::mllp::{Listener, ListenerStats};
+use crate::{Flow, Intake, Resources, SourceSettings};
+
+/// One way in, opened and not yet working.
+///
+/// Opening is apart from running, so that a new configuration can open everything before it replaces anything.
+pub enum Source {
+    /// A bound MLLP listener.
+    Mllp(Listener),
+}
+
+/// Why a source cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its address cannot be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+}
+
+/// The counters of a source, which stay readable while it works and afterwards.
+#[derive(Clone)]
+pub enum SourceStats {
+    /// Of an MLLP listener.
+    Mllp(Arc<ListenerStats>),
+}
+
+/// What every kind of source counts, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SourceCounts {
+    /// Connections that peers hold now.
+    pub peers: u64,
+    /// Connections or files refused since the source was opened.
+    pub refused: u64,
+    /// Bytes between frames since then.
+    pub junk_bytes: u64,
+}
+
+impl Source {
+    /// Binds or opens what the settings name.
+    pub async fn open(
+        settings: &SourceSettings,
+        resources: &Resources,
+    ) -> Result<Source, OpenError> {
+        match settings {
+            SourceSettings::Mllp(settings) => {
+                Ok(Source::Mllp(Listener::bind(settings.clone(), resources).await?))
+            }
+        }
+    }
+
+    /// The address bound, with the port the system chose when port 0 was asked for; none of a source that listens nowhere.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Source::Mllp(listener) => Some(listener.address()),
+        }
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> SourceStats {
+        match self {
+            Source::Mllp(listener) => SourceStats::Mllp(listener.stats()),
+        }
+    }
+
+    /// Takes messages in until `flow` says close and everything in hand is answered. Dropping the future ends it at once.
+    pub async fn run(self, intake: Arc<dyn Intake>, flow: watch::Receiver<Flow>) {
+        match self {
+            Source::Mllp(listener) => listener.run(intake, flow).await,
+        }
+    }
+}
+
+impl SourceStats {
+    /// The counters now.
+    pub fn counts(&self) -> SourceCounts {
+        match self {
+            SourceStats::Mllp(stats) => {
+                let counts = stats.counts();
+                SourceCounts {
+                    peers: counts.connections,
+                    refused: counts.refused,
+                    junk_bytes: counts.junk_bytes,
+                }
+            }
+        }
+    }
+}

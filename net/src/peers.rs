@@ -1,0 +1,80 @@
+//! Who is at the other end of a mutually authenticated connection: what is asked of a registry of peers, and what it answers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use config::Name;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
+use tokio::sync::watch;
+
+/// A registry of the systems that may connect. The engine has one; every listener with mutual TLS asks it.
+pub trait PeerBook: Send + Sync + 'static {
+    /// The authorities that certificates of peers are verified against, with their revocation lists.
+    fn authorities(&self) -> Authorities;
+
+    /// Whether the holder of a certificate may talk to a channel; asked once the chain is verified, and again whenever
+    /// [`PeerBook::changes`] moves, so that a live connection of a peer that was revoked ends.
+    fn admit(&self, knock: &Knock<'_>) -> Result<Arc<PeerIdentity>, PeerRefusal>;
+
+    /// Moves whenever a peer, an authority or a revocation list has changed.
+    fn changes(&self) -> watch::Receiver<u64>;
+}
+
+/// What certificates of peers are verified against.
+#[derive(Debug, Clone, Default)]
+pub struct Authorities {
+    /// Certificates of authorities.
+    pub roots: Vec<CertificateDer<'static>>,
+    /// Their revocation lists.
+    pub revocations: Vec<CertificateRevocationListDer<'static>>,
+}
+
+/// Somebody at the door.
+#[derive(Debug, Clone, Copy)]
+pub struct Knock<'a> {
+    /// The channel whose listener is asked.
+    pub channel: &'a Name,
+    /// Where the connection comes from.
+    pub address: IpAddr,
+    /// The certificate of the peer, which has proved to hold its key.
+    pub certificate: &'a CertificateDer<'a>,
+}
+
+/// A peer that was recognised, and as whom it may speak.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerIdentity {
+    /// Its name in the registry.
+    pub name: Name,
+    /// The sending applications (MSH-3.1) it may use; any when empty.
+    pub applications: Vec<String>,
+    /// The sending facilities (MSH-4.1) it may use; any when empty.
+    pub facilities: Vec<String>,
+}
+
+/// Why a peer is not let in; the name is for logs and counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerRefusal {
+    /// Nobody has this key.
+    Unknown,
+    /// The peer is not active yet.
+    Pending,
+    /// The peer was revoked.
+    Revoked,
+    /// The peer may not use this channel.
+    Channel,
+    /// The peer may not come from this address.
+    Address,
+}
+
+impl PeerRefusal {
+    /// A stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            PeerRefusal::Unknown => "peer-unknown",
+            PeerRefusal::Pending => "peer-pending",
+            PeerRefusal::Revoked => "peer-revoked",
+            PeerRefusal::Channel => "peer-channel",
+            PeerRefusal::Address => "peer-address",
+        }
+    }
+}

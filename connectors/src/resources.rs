@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use net::Gate;
+use net::{Attendance, Gate, Nobody, PeerBook};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Memory that unfinished frames may take together.
@@ -11,17 +11,39 @@ const FRAME_MEMORY_MAX: usize = 256 << 20;
 const FREE: usize = 64 << 10;
 const KIB: usize = 1024;
 
-/// The places and the memory of an engine's listeners.
+/// The places, the memory and the registry of peers of an engine's listeners.
 #[derive(Debug, Clone)]
 pub struct Resources {
     pub(crate) gate: Gate,
     pub(crate) memory: FrameMemory,
+    pub(crate) peers: Arc<dyn PeerBook>,
+    pub(crate) attendance: Attendance,
 }
 
 impl Resources {
     /// With limits other than the engine's.
     pub fn new(connections_max: usize, frame_memory_max: usize) -> Resources {
-        Resources { gate: Gate::new(connections_max), memory: FrameMemory::new(frame_memory_max) }
+        Resources {
+            gate: Gate::new(connections_max),
+            memory: FrameMemory::new(frame_memory_max),
+            peers: Arc::new(Nobody),
+            attendance: Attendance::default(),
+        }
+    }
+
+    /// With a registry of peers, which listeners with mutual TLS ask. Without, they let nobody in.
+    pub fn with_peers(self, peers: Arc<dyn PeerBook>) -> Resources {
+        Resources { peers, ..self }
+    }
+
+    /// The registry of peers.
+    pub fn peers(&self) -> &Arc<dyn PeerBook> {
+        &self.peers
+    }
+
+    /// The peers that are connected now.
+    pub fn attendance(&self) -> &Attendance {
+        &self.attendance
     }
 
     /// Connections open now, of all listeners.

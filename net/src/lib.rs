@@ -5,6 +5,7 @@
 
 mod accept;
 mod address;
+mod attendance;
 mod dial;
 mod gate;
 mod peers;
@@ -12,7 +13,8 @@ mod stream;
 
 pub use accept::{AcceptStats, Acceptor, Admitted, BindError};
 pub use address::{is_loopback, is_surely_loopback};
+pub use attendance::{Attendance, Presence, Present};
 pub use dial::{DialError, Dialer};
 pub use gate::{Gate, Pass, Refusal};
-pub use peers::{Authorities, Knock, PeerBook, PeerIdentity, PeerRefusal};
+pub use peers::{Authorities, Knock, Nobody, PeerBook, PeerIdentity, PeerRefusal};
 pub use stream::Stream;

@@ -1,5 +1,6 @@
 //! Who is at the other end of a mutually authenticated connection: what is asked of a registry of peers, and what it answers.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use tokio::sync::watch;
 
 /// A registry of the systems that may connect. The engine has one; every listener with mutual TLS asks it.
-pub trait PeerBook: Send + Sync + 'static {
+pub trait PeerBook: fmt::Debug + Send + Sync + 'static {
     /// The authorities that certificates of peers are verified against, with their revocation lists.
     fn authorities(&self) -> Authorities;
 
@@ -18,6 +19,29 @@ pub trait PeerBook: Send + Sync + 'static {
 
     /// Moves whenever a peer, an authority or a revocation list has changed.
     fn changes(&self) -> watch::Receiver<u64>;
+
+    /// Takes down that somebody was turned away, for the audit log; `why` is a stable name.
+    fn turned_away(&self, channel: &Name, address: IpAddr, why: &'static str);
+}
+
+/// A registry of nobody: whoever asks is turned away.
+#[derive(Debug, Clone, Copy)]
+pub struct Nobody;
+
+impl PeerBook for Nobody {
+    fn authorities(&self) -> Authorities {
+        Authorities::default()
+    }
+
+    fn admit(&self, _knock: &Knock<'_>) -> Result<Arc<PeerIdentity>, PeerRefusal> {
+        Err(PeerRefusal::Unknown)
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
+
+    fn turned_away(&self, _channel: &Name, _address: IpAddr, _why: &'static str) {}
 }
 
 /// What certificates of peers are verified against.

@@ -5,6 +5,7 @@
 //! on content: refusing a message is a decision of the channel, not of the model.
 
 mod ack;
+pub mod batch;
 mod charset;
 mod delimiters;
 mod escape;

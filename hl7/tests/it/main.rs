@@ -7,6 +7,7 @@
 )]
 
 mod acks;
+mod batches;
 mod charsets;
 mod corpus;
 mod edits;

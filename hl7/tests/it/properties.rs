@@ -1,5 +1,6 @@
 //! What holds for every message, path and value.
 
+use hl7::batch::PartKind;
 use hl7::{
     Charset, EditError, Message, NodeLevel, ParseOptions, Path, Repetition, peek, read_reply,
 };
@@ -217,6 +218,31 @@ proptest! {
         prop_assert!(rebuilt == bytes || message.segments().next().is_none());
         prop_assert_eq!(message.as_bytes(), &bytes[..]);
         prop_assert_eq!(message.into_bytes(), bytes);
+    }
+
+    #[test]
+    fn the_parts_of_a_batch_are_its_bytes(bytes in bytes(), pieces in vec(select(&["MSH|^~\\&|1\r", "MSH", "BHS|", "BTS|1", "FTS", "FHS$", "\r", "\n", "\r\n", "\u{feff}", " ", "\u{1c}", "x"][..]), 0..24)) {
+        for bytes in [bytes, pieces.concat().into_bytes()] {
+            let mut end = 0;
+            for part in hl7::batch::parts(&bytes) {
+                prop_assert_eq!(part.range.start, end);
+                prop_assert!(part.range.end > end);
+                end = part.range.end;
+                let inside = &bytes[part.range];
+                match part.kind {
+                    PartKind::Message => {
+                        let again: Vec<_> = hl7::batch::parts(inside).collect();
+                        prop_assert_eq!(again.len(), 1, "a message alone is one message: {:?}", inside);
+                        let at = inside.windows(3).position(|name| name == b"MSH").unwrap();
+                        prop_assert!(inside[..at].iter().all(|byte| b"\xEF\xBB\xBF \t\x0B\x0C".contains(byte)), "{:?}", inside);
+                    }
+                    PartKind::Blank => prop_assert!(peek(inside).is_err()),
+                    PartKind::FileHeader | PartKind::BatchHeader | PartKind::BatchTrailer | PartKind::FileTrailer | PartKind::Foreign => {}
+                }
+            }
+            prop_assert_eq!(end, bytes.len());
+            let _ = hl7::batch::count(&bytes);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use config::Address;
 use connectors::mllp::{Client, Listener, ListenerSettings};
-use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Resources};
+use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Refusal, Resources};
 use divan::{Bencher, counter::ItemsCount};
 use net::Dialer;
 use tokio::runtime::Runtime;
@@ -27,6 +27,14 @@ impl Intake for AtOnce {
         Box::pin(ready(Answer::Reply(Bytes::from_static(
             b"MSH|^~\\&|A|B|C|D|20260101||ACK^A01^ACK|1|P|2.5\rMSA|AA|1\r",
         ))))
+    }
+
+    fn refuse(
+        &self,
+        incoming: Incoming,
+        _: Refusal,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        self.receive(incoming)
     }
 
     fn fragment(&self, _: Incoming, _: BrokenFrame) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -26,6 +26,13 @@ pub trait Intake: Send + Sync + 'static {
     /// The future is dropped unfinished when the peer can no longer be answered, so nothing but the answer may depend on it.
     fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
 
+    /// Takes what came whole and must not be routed; it is kept for people as `rejected`, and answered.
+    fn refuse(
+        &self,
+        incoming: Incoming,
+        why: Refusal,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
+
     /// Takes what was not a whole message, to be kept for people; it is never answered.
     fn fragment(
         &self,
@@ -64,12 +71,23 @@ impl Peer {
 /// What a source does after a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Sends this message, which is not framed yet.
+    /// Sends this message, which is not framed yet. What it answers is on disk, whatever it says.
     Reply(Bytes),
+    /// Sends this message, which says that nothing was stored: the peer is to send again.
+    Unstored(Bytes),
     /// Sends nothing and goes on.
     Silent,
     /// Sends nothing and closes: the peer will send again.
     Close,
+}
+
+/// What a source finds wrong with several messages that came as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A stable name, for records and filters.
+    pub code: &'static str,
+    /// One sentence for the sender: no patient data, no internals.
+    pub text: String,
 }
 
 /// Why some bytes are not a frame.

@@ -2,6 +2,7 @@
 //!
 //! A connector knows its protocol and the classification of what comes back; queues, retries and storage are the engine's.
 
+pub mod batch;
 mod destination;
 pub mod file;
 mod intake;
@@ -13,7 +14,7 @@ mod settings;
 mod source;
 
 pub use destination::Destination;
-pub use intake::{Answer, BrokenFrame, Flow, Incoming, Intake, Peer};
+pub use intake::{Answer, BrokenFrame, Flow, Incoming, Intake, Peer, Refusal};
 pub use outcome::{Evidence, Outcome};
 pub use outgoing::Outgoing;
 pub use resources::Resources;

@@ -126,13 +126,21 @@ impl Answering {
         self.by(&arrival)
     }
 
+    /// A negative answer to what could not be stored is no word about the message.
+    fn not_stored(&self) -> Answer {
+        match self.by(&Arrival::NotStored) {
+            Answer::Reply(body) => Answer::Unstored(body),
+            answer @ (Answer::Unstored(_) | Answer::Silent | Answer::Close) => answer,
+        }
+    }
+
     fn not_new(self, stored: Result<Received, StoreError>) -> Answer {
         match stored {
             Ok(Received::Duplicate { ack_code, disposition, .. }) => {
                 let code = AckCode::from_bytes(ack_code.as_bytes()).unwrap_or(AckCode::AA);
                 self.by(&self.repeated(code, disposition))
             }
-            Ok(Received::New { .. }) | Err(_) => self.by(&Arrival::NotStored),
+            Ok(Received::New { .. }) | Err(_) => self.not_stored(),
         }
     }
 

@@ -8,7 +8,7 @@ use ::channel::{Admitted, Arrival, Rejection};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use config::Name;
-use connectors::{Answer, BrokenFrame, Incoming, Intake, Peer};
+use connectors::{Answer, BrokenFrame, Incoming, Intake, Peer, Refusal};
 use hl7::{Peek, Unreadable};
 use store::{
     Committed, Decision, DeliveryId, Disposition, Header, LaneKey, Lease, MessageId, OnCommit,
@@ -323,6 +323,24 @@ impl Inlet {
 impl Intake for Inlet {
     fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         Inlet::receive(self, incoming)
+    }
+
+    fn refuse(
+        &self,
+        incoming: Incoming,
+        why: Refusal,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let Incoming { body, peer } = incoming;
+        let received_us = self.clock.now_us();
+        self.last_in_us.store(received_us, Ordering::Relaxed);
+        let load = self.valve.carry(body.len());
+        let plan = self.plan.load_full();
+        let peek = hl7::peek(&body);
+        let answering =
+            Answering::new(Arc::clone(&plan), body.clone(), &peek, Arc::clone(&self.ack_ids));
+        let message = Undecided { id: MessageId::new(), body, received_us };
+        let rejection = Rejection::by_source(why.code, why.text);
+        self.reject(&plan, message, (&peek, &peer), rejection, answering, load)
     }
 
     fn fragment(

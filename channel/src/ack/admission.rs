@@ -18,12 +18,19 @@ pub struct Admission {
 /// Why a message is `rejected`: it is recorded, and no program sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// A stable reason code: `unreadable`, `batch`, `delimiters`, `no-control-id`, `version`, `charset`, `limits`.
+    /// A stable reason code: `unreadable`, `batch`, `delimiters`, `no-control-id`, `version`, `charset`, `limits`, or that of a source.
     pub reason: &'static str,
     /// Sending it again as it is may help one day (AR), or will not (AE).
     pub retry: bool,
     /// What the sender is told.
     pub problem: AckProblem,
+}
+
+impl Rejection {
+    /// What a source itself finds wrong with what it was sent: the same bytes will not do better (AE).
+    pub fn by_source(reason: &'static str, text: impl Into<String>) -> Rejection {
+        Rejection { reason, retry: false, problem: AckProblem::new(207, text) }
+    }
 }
 
 /// What is decided about a frame before its program runs.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use connectors::mllp::{Listener, ListenerSettings};
-use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Resources};
+use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Refusal, Resources};
 use hl7::{AckCode, AckOptions, AckRequest, Problem, Severity};
 use tokio::sync::watch;
 
@@ -107,6 +107,14 @@ impl Intake for Receiver {
             }
             Answer::Reply(answer)
         })
+    }
+
+    fn refuse(
+        &self,
+        incoming: Incoming,
+        _: Refusal,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        self.receive(incoming)
     }
 
     fn fragment(

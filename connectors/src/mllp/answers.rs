@@ -11,7 +11,7 @@ use super::framing::put_frame;
 use crate::Answer;
 
 /// Frames read ahead of their answers may hold this much, whatever their number.
-const BYTES_MAX: usize = 1 << 20;
+pub(super) const BYTES_MAX: usize = 1 << 20;
 
 type Waiting = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
@@ -83,7 +83,7 @@ impl Answers {
                 State::Ready(answer) => {
                     self.bytes -= pending.frame_bytes;
                     match answer {
-                        Answer::Reply(body) => {
+                        Answer::Reply(body) | Answer::Unstored(body) => {
                             put_frame(out, &body);
                             replies += 1;
                         }

@@ -11,12 +11,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::answers::Answers;
+use super::answers::{Answers, BYTES_MAX};
 use super::decoder::{Decoder, Event, Lost};
 use super::framing::looks_like_hllp;
 use super::pace::Pace;
 use super::settings::ListenerSettings;
 use super::stats::{ListenerStats, add};
+use crate::batch::{self, Batches};
 use crate::resources::Share;
 use crate::{BrokenFrame, Flow, Incoming, Intake, Peer};
 
@@ -37,6 +38,7 @@ pub(super) struct Connection {
     stream: Stream,
     peer: Peer,
     decoder: Decoder,
+    batches: Batches,
     pace: Pace,
     share: Share,
     answers: Answers,
@@ -95,6 +97,7 @@ impl Connection {
             stream,
             peer,
             decoder: Decoder::new(settings.framing),
+            batches: settings.batches,
             pace: Pace::new(settings.times, Instant::now()),
             share,
             answers: Answers::new(settings.read_ahead_max),
@@ -176,9 +179,11 @@ impl Connection {
                 if looks_like_hllp(&body) {
                     tracing::warn!(peer = %self.peer.place, "mllp.looks_like_hllp");
                 }
-                let frame_bytes = body.len();
-                let answer = self.intake.receive(Incoming { body, peer: self.peer.clone() });
-                self.answers.push(frame_bytes, answer);
+                // The messages of a batch get their places while it is answered: nothing is read past it.
+                let held = if self.batches.splits(&body) { BYTES_MAX } else { body.len() };
+                let incoming = Incoming { body, peer: self.peer.clone() };
+                let answer = batch::receive(&self.intake, incoming, self.batches);
+                self.answers.push(held, answer);
             }
             Event::Heartbeat => add(&self.stats.heartbeats, 1),
             Event::Fragment(bytes, why) => {

@@ -11,7 +11,7 @@ use hl7::{AckCode, AckOptions, AckRequest};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::{Answer, BrokenFrame, Incoming, Intake, Peer};
+use crate::{Answer, BrokenFrame, Incoming, Intake, Peer, Refusal};
 
 /// Frames that may wait to be looked at before the receiver keeps its senders waiting.
 const WAITING_MAX: usize = 1024;
@@ -121,6 +121,14 @@ impl Intake for Receiver {
             let _ = sent.send(Received::Frame { body, peer, code }).await;
             answer
         })
+    }
+
+    fn refuse(
+        &self,
+        incoming: Incoming,
+        _: Refusal,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        self.receive(incoming)
     }
 
     fn fragment(

@@ -7,6 +7,7 @@ use config::{Diagnostics, Field, Kind, Section, require_loopback};
 
 use super::decoder::Framing;
 use super::pace::FrameTimes;
+use crate::batch::{BATCH_FIELD, Batches};
 
 /// The settings an MLLP source has beside those of every source.
 pub const SOURCE_FIELDS: &[Field] = &[
@@ -40,6 +41,7 @@ pub const SOURCE_FIELDS: &[Field] = &[
         Kind::Integer { min: 1, max: 1024 },
         "32",
     ),
+    BATCH_FIELD,
     Field::default(
         "frame_silence",
         "How long a frame that has begun may go without a byte. There is no limit before its start byte.",
@@ -82,6 +84,8 @@ pub struct ListenerSettings {
     pub connections_per_address_max: usize,
     /// Frames read ahead of their answers.
     pub read_ahead_max: usize,
+    /// What is done with batches.
+    pub batches: Batches,
 }
 
 impl ListenerSettings {
@@ -94,6 +98,7 @@ impl ListenerSettings {
             connections_max: 256,
             connections_per_address_max: 32,
             read_ahead_max: 32,
+            batches: Batches::default(),
         }
     }
 
@@ -131,6 +136,7 @@ impl ListenerSettings {
                 defaults.connections_per_address_max,
             ),
             read_ahead_max: count("read_ahead", defaults.read_ahead_max),
+            batches: Batches::read(section),
         })
     }
 }

@@ -10,7 +10,7 @@ use config::Address;
 use connectors::mllp::{
     Client, Listener, ListenerSettings, ListenerStats, Received, Receiver, Replies,
 };
-use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Resources};
+use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Refusal, Resources};
 use net::Dialer;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -84,6 +84,7 @@ pub struct Manual(mpsc::UnboundedSender<Handed>);
 /// What a manual intake was handed.
 pub enum Handed {
     Frame(Bytes, oneshot::Sender<Answer>),
+    Refused(Bytes, &'static str, oneshot::Sender<Answer>),
     Fragment(Bytes, BrokenFrame),
 }
 
@@ -98,13 +99,14 @@ impl Handed {
     pub fn frame(self) -> (Bytes, oneshot::Sender<Answer>) {
         match self {
             Handed::Frame(body, answer) => (body, answer),
+            Handed::Refused(bytes, why, _) => panic!("refused {why}: {bytes:?}"),
             Handed::Fragment(bytes, why) => panic!("fragment {why:?}: {bytes:?}"),
         }
     }
 
     pub fn fragment(self) -> (Bytes, BrokenFrame) {
         match self {
-            Handed::Frame(body, ..) => panic!("frame {body:?}"),
+            Handed::Frame(body, ..) | Handed::Refused(body, ..) => panic!("frame {body:?}"),
             Handed::Fragment(bytes, why) => (bytes, why),
         }
     }
@@ -114,6 +116,16 @@ impl Intake for Manual {
     fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let (answer, answered) = oneshot::channel();
         self.0.send(Handed::Frame(incoming.body, answer)).ok();
+        Box::pin(async move { answered.await.unwrap_or(Answer::Close) })
+    }
+
+    fn refuse(
+        &self,
+        incoming: Incoming,
+        why: Refusal,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Handed::Refused(incoming.body, why.code, answer)).ok();
         Box::pin(async move { answered.await.unwrap_or(Answer::Close) })
     }
 

@@ -120,6 +120,8 @@ pub enum Kind {
     Steps,
     /// A list of one kind.
     List(&'static Kind),
+    /// A table whose keys the writer chooses, each with a value of one kind.
+    Map(&'static Kind),
     /// A table with these settings.
     Section(&'static [Field]),
     /// A table that another declaration reads, with the name of its schema definition.
@@ -158,6 +160,7 @@ impl Kind {
             Kind::TableName => "the name of a code table".to_owned(),
             Kind::Steps => "a list of steps: `[{ ... }, { ... }]`".to_owned(),
             Kind::List(kind) => format!("a list, each {}", kind.expected()),
+            Kind::Map(kind) => format!("a table, each value {}", kind.expected()),
             Kind::Section(_) | Kind::Table(_) => "a table".to_owned(),
             Kind::Tables(name) => format!("a list of tables, each under `[[{name}]]`"),
             Kind::Any(kinds) => words(kinds.iter().map(Kind::expected).collect()),

@@ -165,6 +165,9 @@ fn kind(kind: &Kind, variables: Variables) -> Value {
         Kind::List(inner) => {
             return json!({ "type": "array", "items": self::kind(inner, variables) });
         }
+        Kind::Map(inner) => {
+            return json!({ "type": "object", "additionalProperties": self::kind(inner, variables) });
+        }
         Kind::Section(fields) => return object(&[fields], variables),
         Kind::Table(name) => return reference(name),
         Kind::Tables(name) => return json!({ "type": "array", "items": reference(name) }),

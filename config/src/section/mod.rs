@@ -173,6 +173,11 @@ impl<'a> Section<'a> {
         self.value(name).map_or(&[], Value::list)
     }
 
+    /// The entries of a [`Kind::Map`](crate::Kind::Map), in the order they were written.
+    pub fn map(&self, name: &str) -> &[(&'a Text, Value<'a>)] {
+        self.value(name).map_or(&[], Value::map)
+    }
+
     /// The value as it was parsed.
     pub fn item(&self, name: &str) -> Option<&'a Item> {
         self.table.get(name)

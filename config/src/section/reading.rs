@@ -142,6 +142,10 @@ impl<'s> Reading<'s> {
                 Some(list) => self.list(key, inner, list, item.span()),
                 None => self.wrong_kind(key, kind, item),
             },
+            Kind::Map(inner) => match item.as_table() {
+                Some(table) => self.map(inner, table),
+                None => self.wrong_kind(key, kind, item),
+            },
             Kind::Paths => match item.as_list() {
                 Some(list) => self.list(key, &Kind::Path, list, item.span()),
                 None => self.scalar(key, kind, item),
@@ -181,6 +185,14 @@ impl<'s> Reading<'s> {
         let values: Vec<_> = list.iter().map(|item| self.value(key, kind, item)).collect();
         let values: Option<Vec<_>> = values.into_iter().collect();
         Some(Value { span, text: None, typed: Typed::List(values?) })
+    }
+
+    fn map<'a>(&mut self, kind: &Kind, table: &'a Table) -> Option<Value<'a>> {
+        let entries = table.entries.iter();
+        let entries: Vec<_> =
+            entries.map(|(key, item)| Some((key, self.value(&key.value, kind, item)?))).collect();
+        let entries: Option<Vec<_>> = entries.into_iter().collect();
+        Some(Value { span: table.span, text: None, typed: Typed::Map(entries?) })
     }
 
     fn tables<'a>(&mut self, key: &str, kind: &Kind, item: &'a Item) -> Option<Value<'a>> {
@@ -324,6 +336,7 @@ fn variable<'a>(kind: &Kind, item: &'a Item) -> Option<(&'a Table, &'a Text)> {
             | Kind::Tables(_)
             | Kind::Steps
             | Kind::List(_)
+            | Kind::Map(_)
             | Kind::Secret
     );
     let table = item.as_table().filter(|_| !own_table)?;

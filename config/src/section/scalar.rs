@@ -113,6 +113,7 @@ impl Reading<'_> {
             | Kind::Secret
             | Kind::Steps
             | Kind::List(_)
+            | Kind::Map(_)
             | Kind::Section(_)
             | Kind::Table(_)
             | Kind::Tables(_)
@@ -245,7 +246,8 @@ impl Reading<'_> {
             Ok(name) => name,
             Err(error) => return self.not_a_name(text, &error),
         };
-        self.known_secret(&name, text).then_some(SecretRef { name, prefix })
+        let places = self.scope.secrets.cloned();
+        self.known_secret(&name, text).then_some(SecretRef { name, prefix, places })
     }
 
     fn known_secret(&mut self, name: &Name, text: &Text) -> bool {

@@ -1,20 +1,45 @@
 use super::Section;
 use crate::address::Address;
 use crate::name::Name;
+use crate::site::{SecretError, Secrets};
 use crate::source::Span;
 use crate::text::Text;
+use phi::Secret;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A secret by reference: its name, never its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SecretRef {
     /// The name to resolve with [`Secrets::resolve`](crate::site::Secrets::resolve).
     pub name: Name,
     /// A text put before the value, such as `Bearer `.
     pub prefix: String,
+    /// Where its value is looked for.
+    pub(super) places: Option<Secrets>,
 }
+
+impl SecretRef {
+    /// The value with its prefix, as it is now: a secret that was renewed needs no restart.
+    pub fn value(&self) -> Result<Secret<String>, SecretError> {
+        let places = self.places.as_ref().ok_or_else(|| SecretError::Missing(self.name.clone()))?;
+        let value = places.resolve(&self.name)?;
+        match self.prefix.as_str() {
+            "" => Ok(value),
+            prefix => Ok(Secret::new(format!("{prefix}{}", value.expose_secret()))),
+        }
+    }
+}
+
+/// Equality of what is said, not of where its value is kept.
+impl PartialEq for SecretRef {
+    fn eq(&self, other: &SecretRef) -> bool {
+        (&self.name, &self.prefix) == (&other.name, &other.prefix)
+    }
+}
+
+impl Eq for SecretRef {}
 
 /// One value of a setting, checked.
 #[derive(Clone, Debug)]
@@ -38,6 +63,7 @@ pub(super) enum Typed<'a> {
     Secret(SecretRef),
     Path(PathBuf),
     List(Vec<Value<'a>>),
+    Map(Vec<(&'a Text, Value<'a>)>),
     Section(Section<'a>),
     /// A table or list that another declaration reads.
     Unread,
@@ -77,6 +103,11 @@ impl<'a> Value<'a> {
     /// The entries, empty when it is not a list.
     pub fn list(&self) -> &[Value<'a>] {
         if let Typed::List(values) = &self.typed { values } else { &[] }
+    }
+
+    /// The keys and values, empty when it is not a table of chosen keys.
+    pub fn map(&self) -> &[(&'a Text, Value<'a>)] {
+        if let Typed::Map(entries) = &self.typed { entries } else { &[] }
     }
 
     /// The one text, or the texts of the list.

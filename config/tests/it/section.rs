@@ -163,3 +163,43 @@ fn declarations_that_contradict_themselves_are_found() {
         assert_eq!(declaration_problems(&[fields]), [] as [String; 0]);
     }
 }
+
+#[test]
+fn a_table_of_chosen_keys_gives_them_in_order_each_with_its_value() {
+    let text = "name = 'lab'\naddress = 'lab:1'\nlabels = { b = 'two', A = { secret = 'key', prefix = 'Bearer ' }, c = { var = 'v' } }\n";
+    let (table, mut diags) = parse(text);
+    let vars = Vars::parse("vars/test.toml", "v = 'three'\n".to_owned(), &mut diags);
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("secrets/key");
+    std::fs::create_dir(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "one\n").unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let secrets = config::Secrets::new(data.path());
+    let scope = Scope::none().with_vars(&vars).with_secrets(&secrets);
+    let section = Section::read(&table, &[DESTINATION], &scope, &mut diags);
+    assert_eq!(diags.render(false), "");
+    let entries = section.map("labels");
+    let keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["b", "A", "c"]);
+    let texts = [0, 2].map(|at: usize| entries[at].1.text().unwrap().as_str());
+    assert_eq!(texts, ["two", "three"]);
+    let secret = entries[1].1.secret().unwrap();
+    assert_eq!(secret.value().unwrap().expose_secret(), "Bearer one");
+    std::fs::write(&file, "another\n").unwrap();
+    assert_eq!(secret.value().unwrap().expose_secret(), "Bearer another", "read when asked");
+    std::fs::remove_file(&file).unwrap();
+    assert!(secret.value().is_err());
+}
+
+#[test]
+fn the_values_of_chosen_keys_are_checked() {
+    for (labels, code) in
+        [("'x'", "C0104"), ("{ a = 1 }", "C0104"), ("{ a = { secret = 1 } }", "C0209")]
+    {
+        let (table, mut diags) =
+            parse(&format!("name = 'lab'\naddress = 'lab:1'\nlabels = {labels}\n"));
+        let section = Section::read(&table, &[DESTINATION], &Scope::none(), &mut diags);
+        assert!(section.map("labels").is_empty());
+        assert_eq!(diags.sorted()[0].code(), code, "{labels}");
+    }
+}

@@ -69,6 +69,12 @@ pub const DESTINATION: &[Field] = &[
         "30s",
     ),
     Field::optional("retry", "When to try again.", Kind::Section(RETRY)),
+    Field::optional(
+        "labels",
+        "Words of the writer's own.",
+        Kind::Map(&Kind::Any(&[Kind::Text, Kind::Secret])),
+    )
+    .examples(&["{ Site = \"north\", Key = { secret = \"lab-key\" } }"]),
 ];
 
 const ORDERS: &[Choice] = &[Choice { name: "none", doc: "No order." }];

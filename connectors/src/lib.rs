@@ -12,6 +12,7 @@ mod outgoing;
 mod resources;
 mod settings;
 mod source;
+mod template;
 
 pub use destination::Destination;
 pub use intake::{Answer, BrokenFrame, Flow, Incoming, Intake, Peer, Refusal};
@@ -20,3 +21,4 @@ pub use outgoing::Outgoing;
 pub use resources::Resources;
 pub use settings::{DESTINATIONS, DestinationSettings, SOURCES, SourceSettings};
 pub use source::{OpenError, Source, SourceCounts, SourceStats};
+pub use template::{Template, TemplateError};

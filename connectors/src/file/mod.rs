@@ -4,6 +4,6 @@ mod name;
 mod settings;
 mod writer;
 
-pub use name::{NameError, NameTemplate};
+pub use name::NameTemplate;
 pub use settings::{DESTINATION_FIELDS, Settings};
 pub use writer::Writer;

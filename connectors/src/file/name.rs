@@ -1,12 +1,8 @@
 //! The names of delivered files: a template, and what is allowed to come out of it.
 
 use std::fmt;
-use std::ops::Range;
 
-use hl7::{Message, ParseOptions, Path};
-use jiff::Timestamp;
-
-use crate::Outgoing;
+use crate::{Outgoing, Template, TemplateError};
 
 /// The longest name. Temporary names are longer, and both stay under what file systems allow.
 const NAME_MAX: usize = 128;
@@ -15,163 +11,28 @@ const ENDING_MAX: usize = 16;
 /// Names that other systems take for devices, whatever their ending.
 const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 
-/// A text with values in braces, such as `{received}-{id}.hl7`.
+/// A template such as `{received}-{id}.hl7`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NameTemplate {
-    pieces: Vec<Piece>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
-    Literal(String),
-    Received,
-    MessageId,
-    DeliveryId,
-    Part,
-    Field(Path),
-}
-
-/// What is wrong with a template, and where in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NameError {
-    /// The code of the problem, the same as for the templates of steps.
-    pub code: &'static str,
-    /// The bytes of the template it is about.
-    pub range: Range<usize>,
-    /// What is wrong.
-    pub problem: String,
-    /// What to write instead, when that is known.
-    pub help: Option<String>,
-}
+pub struct NameTemplate(Template);
 
 impl NameTemplate {
-    /// Reads a template. As in the templates of steps, a brace that is text is doubled.
-    pub fn parse(text: &str) -> Result<NameTemplate, NameError> {
-        let mut pieces = Vec::new();
-        let mut literal = String::new();
-        let mut at = 0;
-        while let Some(brace) = text[at..].find(['{', '}']).map(|found| at + found) {
-            literal.push_str(&text[at..brace]);
-            let rest = &text[brace..];
-            if rest.starts_with("{{") || rest.starts_with("}}") {
-                literal.push_str(&rest[..1]);
-                at = brace + 2;
-                continue;
-            }
-            let close = match rest.starts_with('{') {
-                true => rest.find('}').ok_or("this brace is not closed"),
-                false => Err("this brace closes nothing"),
-            };
-            let close = brace
-                + close.map_err(|problem| NameError::new("C0310", brace..brace + 1, problem))?;
-            if !literal.is_empty() {
-                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-            }
-            pieces.push(Piece::parse(&text[brace + 1..close], brace + 1)?);
-            at = close + 1;
-        }
-        literal.push_str(&text[at..]);
-        if !literal.is_empty() {
-            pieces.push(Piece::Literal(literal));
-        }
-        match pieces.is_empty() {
-            true => Err(NameError::new("C0105", 0..0, "a name has at least one character")),
-            false => Ok(NameTemplate { pieces }),
-        }
+    /// Reads a template.
+    pub fn parse(text: &str) -> Result<NameTemplate, TemplateError> {
+        Template::parse(text).map(NameTemplate)
     }
 
     /// The file name for a delivery: letters, digits, `.`, `_` and `-` only, whatever the message holds.
     pub fn render(&self, out: &Outgoing<'_>) -> String {
-        let mut name = String::new();
-        let message = self
-            .reads_fields()
-            .then(|| Message::parse(out.body.to_vec(), &ParseOptions::default()));
-        for piece in &self.pieces {
-            match piece {
-                Piece::Literal(text) => name.push_str(text),
-                Piece::Received => name.push_str(&received(out.received_us)),
-                Piece::MessageId => name.push_str(out.message_id),
-                Piece::DeliveryId => name.push_str(out.delivery_id),
-                Piece::Part => name.push_str(&out.part.to_string()),
-                Piece::Field(path) => {
-                    let value =
-                        message.as_ref().and_then(|message| message.raw(path)).unwrap_or_default();
-                    name.extend(value.iter().map(|&byte| char::from(byte)));
-                }
-            }
-        }
-        let told_apart =
-            self.pieces.iter().any(|piece| matches!(piece, Piece::Part | Piece::DeliveryId));
+        let told_apart = self.0.tells_parts_apart();
         let suffix =
             if out.part > 1 && !told_apart { format!("-{}", out.part) } else { String::new() };
-        sanitise(&name, &suffix)
-    }
-
-    fn reads_fields(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Field(_)))
-    }
-}
-
-impl Piece {
-    /// Reads what stands between the braces; `start` is where, for errors.
-    fn parse(inside: &str, start: usize) -> Result<Piece, NameError> {
-        match inside {
-            "received" => Ok(Piece::Received),
-            "id" => Ok(Piece::MessageId),
-            "delivery" => Ok(Piece::DeliveryId),
-            "part" => Ok(Piece::Part),
-            path if path.contains('-') => Piece::field(path, start),
-            other => Err(NameError {
-                help: Some("write `{received}`, `{id}`, `{delivery}`, `{part}` or a field such as `{MSH-10}`".to_owned()),
-                ..NameError::new("C0311", start..start + other.len(), &format!("`{other}` is not a value of a file name"))
-            }),
-        }
-    }
-
-    fn field(text: &str, start: usize) -> Result<Piece, NameError> {
-        match Path::parse(text) {
-            Ok(path) if path.is_many() => Err(NameError::new(
-                "C0322",
-                start..start + text.len(),
-                "a name takes one value, and this path may have several",
-            )),
-            Ok(path) => Ok(Piece::Field(path)),
-            Err(error) => Err(NameError {
-                help: error.help,
-                ..NameError::new(
-                    "C0202",
-                    start + error.range.start..start + error.range.end,
-                    &error.problem,
-                )
-            }),
-        }
-    }
-}
-
-impl NameError {
-    fn new(code: &'static str, range: Range<usize>, problem: &str) -> NameError {
-        NameError { code, range, problem: problem.to_owned(), help: None }
+        sanitise(&self.0.fill(out), &suffix)
     }
 }
 
 impl fmt::Display for NameTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.pieces.iter().try_for_each(|piece| match piece {
-            Piece::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
-            Piece::Received => f.write_str("{received}"),
-            Piece::MessageId => f.write_str("{id}"),
-            Piece::DeliveryId => f.write_str("{delivery}"),
-            Piece::Part => f.write_str("{part}"),
-            Piece::Field(path) => write!(f, "{{{path}}}"),
-        })
-    }
-}
-
-/// A time that sorts as text and needs no character a file name cannot have.
-fn received(us: i64) -> String {
-    match Timestamp::from_microsecond(us) {
-        Ok(time) => time.strftime("%Y%m%dT%H%M%S.%6fZ").to_string(),
-        Err(_) => us.to_string(),
+        self.0.fmt(f)
     }
 }
 

@@ -45,16 +45,7 @@ impl Settings {
         match NameTemplate::parse(name.as_str()) {
             Ok(name) => Some(Settings { folder, makes_folder, name }),
             Err(error) => {
-                let diagnostic = diags
-                    .error(
-                        error.code,
-                        name.at(error.range),
-                        format!("`{}` cannot name files", name.value),
-                    )
-                    .label(error.problem);
-                if let Some(help) = error.help {
-                    diagnostic.help(help);
-                }
+                error.report(name, format!("`{}` cannot name files", name.value), diags);
                 None
             }
         }

@@ -24,7 +24,7 @@ const ANSWERED: Kind = Kind::Choice(&[RETRY, DEAD_LETTER, ACCEPT]);
 const UNANSWERED: Kind = Kind::Choice(&[RETRY, DEAD_LETTER]);
 
 /// The settings of the table `on`.
-pub(super) const ACTION_FIELDS: &[Field] = &[
+pub(crate) const ACTION_FIELDS: &[Field] = &[
     Field::default(
         "error",
         "The answer is `AE` or `CE`: the content is at fault, so the same bytes will not do better.",
@@ -94,7 +94,7 @@ impl Default for Actions {
 }
 
 impl Actions {
-    pub(super) fn read(section: Option<&Section<'_>>) -> Actions {
+    pub(crate) fn read(section: Option<&Section<'_>>) -> Actions {
         let defaults = Actions::default();
         let Some(section) = section else {
             return defaults;

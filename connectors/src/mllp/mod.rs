@@ -6,6 +6,7 @@ mod client;
 mod connection;
 mod decoder;
 mod framing;
+mod judge;
 mod junk;
 mod listener;
 mod pace;

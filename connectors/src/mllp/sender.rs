@@ -1,14 +1,14 @@
 //! The MLLP destination: one message at a time over a kept connection, each answer judged by the action table.
 
 use bytes::Bytes;
-use hl7::AckCode;
 use net::{DialError, Dialer};
 use phi::Phi;
 use tokio::time::{Instant, timeout};
 
-use super::actions::{Action, Actions};
+use super::actions::Action;
 use super::client::{Client, NoAnswer};
-use super::framing::{ends_a_frame, looks_like_hllp};
+use super::framing::ends_a_frame;
+use super::judge::{judge, not_hl7};
 use super::sender_settings::SenderSettings;
 use crate::{Evidence, Outcome, Outgoing};
 
@@ -202,44 +202,19 @@ impl Sender {
             );
             return Verdict { response: Some(answer), ..verdict };
         }
-        let Some(reply) = hl7::read_reply(&answer) else {
-            return match hl7::peek(&answer) {
-                Ok(_) => Verdict {
-                    response: Some(answer),
-                    ..Verdict::answered("blank", actions.blank, "the answer has no MSA segment")
-                },
-                Err(_) => garbage(actions.garbage, answer),
-            };
-        };
-        let id = hl7::peek(sent).map(|peek| peek.control_id(sent).to_vec()).unwrap_or_default();
-        let text =
-            Some(String::from_utf8_lossy(&reply.text).into_owned()).filter(|text| !text.is_empty());
-        // A receiver that could not read the message may not know its id when it refuses.
-        let refused_unread =
-            reply.control_id.is_empty() && reply.code.is_some_and(|code| !code.is_positive());
-        let (code, action, in_step) = match reply.code {
-            _ if reply.control_id != id && !refused_unread => {
-                ("wrong-id", actions.wrong_id, actions.wrong_id == Action::Accept)
-            }
-            None => ("blank", actions.blank, actions.blank == Action::Accept),
-            Some(code) => (code.as_str(), by_code(code, &actions), true),
-        };
-        Verdict { code, action, answered: true, in_step, response: Some(answer), text }
-    }
-}
-
-fn by_code(code: AckCode, actions: &Actions) -> Action {
-    match code {
-        AckCode::AA | AckCode::CA => Action::Accept,
-        AckCode::AE | AckCode::CE => actions.error,
-        AckCode::AR | AckCode::CR => actions.reject,
+        let judged = judge(sent, &answer, &actions);
+        Verdict {
+            code: judged.code,
+            action: judged.action,
+            answered: true,
+            in_step: judged.in_step,
+            response: Some(answer),
+            text: judged.text,
+        }
     }
 }
 
 fn garbage(action: Action, bytes: Bytes) -> Verdict {
-    let text = match looks_like_hllp(&bytes) {
-        true => "the answer is not HL7; it looks like HLLP",
-        false => "the answer is not HL7",
-    };
+    let text = not_hl7(&bytes);
     Verdict { response: Some(bytes), ..Verdict::answered("garbage", action, text) }
 }

@@ -5,6 +5,7 @@
 pub mod batch;
 mod destination;
 pub mod file;
+pub mod http;
 mod intake;
 pub mod mllp;
 mod outcome;

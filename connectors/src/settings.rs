@@ -5,14 +5,21 @@ use std::net::SocketAddr;
 
 use config::{Diagnostics, Section, Variant};
 
-use crate::{file, mllp};
+use crate::{file, http, mllp};
 
 /// Every kind of source, by the value of `type`.
-pub const SOURCES: &[Variant] = &[Variant {
-    name: "mllp",
-    doc: "HL7 v2 over MLLP: a listener that answers each frame.",
-    fields: &[mllp::SOURCE_FIELDS],
-}];
+pub const SOURCES: &[Variant] = &[
+    Variant {
+        name: "mllp",
+        doc: "HL7 v2 over MLLP: a listener that answers each frame.",
+        fields: &[mllp::SOURCE_FIELDS],
+    },
+    Variant {
+        name: "http",
+        doc: "HL7 v2 over HTTP/1.1: a listener that takes one message with each `POST` and answers its acknowledgement.",
+        fields: &[http::SOURCE_FIELDS],
+    },
+];
 
 /// Every kind of destination, by the value of `type`.
 pub const DESTINATIONS: &[Variant] = &[
@@ -33,6 +40,8 @@ pub const DESTINATIONS: &[Variant] = &[
 pub enum SourceSettings {
     /// A listener.
     Mllp(mllp::ListenerSettings),
+    /// A listener.
+    Http(http::ListenerSettings),
 }
 
 /// What a destination was told; two that are equal need no restart.
@@ -53,6 +62,7 @@ impl SourceSettings {
     ) -> Option<SourceSettings> {
         match kind {
             "mllp" => mllp::ListenerSettings::read(section, diags).map(SourceSettings::Mllp),
+            "http" => http::ListenerSettings::read(section, diags).map(SourceSettings::Http),
             _ => None,
         }
     }
@@ -61,6 +71,7 @@ impl SourceSettings {
     pub fn listens_on(&self) -> Option<SocketAddr> {
         match self {
             SourceSettings::Mllp(settings) => Some(settings.listen),
+            SourceSettings::Http(settings) => Some(settings.listen),
         }
     }
 }
@@ -85,6 +96,9 @@ impl fmt::Display for SourceSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SourceSettings::Mllp(settings) => write!(f, "mllp {}", settings.listen),
+            SourceSettings::Http(settings) => {
+                write!(f, "http {}{}", settings.listen, settings.path)
+            }
         }
     }
 }

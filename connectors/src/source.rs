@@ -6,15 +6,16 @@ use std::sync::Arc;
 use net::BindError;
 use tokio::sync::watch;
 
-use crate::mllp::{Listener, ListenerStats};
-use crate::{Flow, Intake, Resources, SourceSettings};
+use crate::{Flow, Intake, Resources, SourceSettings, http, mllp};
 
 /// One way in, opened and not yet working.
 ///
 /// Opening is apart from running, so that a new configuration can open everything before it replaces anything.
 pub enum Source {
     /// A bound MLLP listener.
-    Mllp(Listener),
+    Mllp(mllp::Listener),
+    /// A bound http listener.
+    Http(http::Listener),
 }
 
 /// Why a source cannot be opened.
@@ -29,7 +30,9 @@ pub enum OpenError {
 #[derive(Clone)]
 pub enum SourceStats {
     /// Of an MLLP listener.
-    Mllp(Arc<ListenerStats>),
+    Mllp(Arc<mllp::ListenerStats>),
+    /// Of an http listener.
+    Http(Arc<http::ListenerStats>),
 }
 
 /// What every kind of source counts, at one moment.
@@ -51,7 +54,10 @@ impl Source {
     ) -> Result<Source, OpenError> {
         match settings {
             SourceSettings::Mllp(settings) => {
-                Ok(Source::Mllp(Listener::bind(settings.clone(), resources).await?))
+                Ok(Source::Mllp(mllp::Listener::bind(settings.clone(), resources).await?))
+            }
+            SourceSettings::Http(settings) => {
+                Ok(Source::Http(http::Listener::bind(settings.clone(), resources).await?))
             }
         }
     }
@@ -60,6 +66,7 @@ impl Source {
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Source::Mllp(listener) => Some(listener.address()),
+            Source::Http(listener) => Some(listener.address()),
         }
     }
 
@@ -67,6 +74,7 @@ impl Source {
     pub fn stats(&self) -> SourceStats {
         match self {
             Source::Mllp(listener) => SourceStats::Mllp(listener.stats()),
+            Source::Http(listener) => SourceStats::Http(listener.stats()),
         }
     }
 
@@ -74,6 +82,7 @@ impl Source {
     pub async fn run(self, intake: Arc<dyn Intake>, flow: watch::Receiver<Flow>) {
         match self {
             Source::Mllp(listener) => listener.run(intake, flow).await,
+            Source::Http(listener) => listener.run(intake, flow).await,
         }
     }
 }
@@ -88,6 +97,14 @@ impl SourceStats {
                     peers: counts.connections,
                     refused: counts.refused,
                     junk_bytes: counts.junk_bytes,
+                }
+            }
+            SourceStats::Http(stats) => {
+                let counts = stats.counts();
+                SourceCounts {
+                    peers: counts.connections,
+                    refused: counts.refused + counts.requests_refused,
+                    junk_bytes: 0,
                 }
             }
         }

@@ -35,7 +35,10 @@ fn destination(text: &str) -> Result<DestinationSettings, String> {
 #[test]
 fn an_mllp_source_needs_only_its_address() {
     let SourceSettings::Mllp(settings) =
-        source("type = 'mllp'\nlisten = '127.0.0.1:2575'").unwrap();
+        source("type = 'mllp'\nlisten = '127.0.0.1:2575'").unwrap()
+    else {
+        panic!("not an MLLP source")
+    };
     assert_eq!(
         settings,
         ListenerSettings::new("127.0.0.1:2575".parse().unwrap()),
@@ -48,7 +51,9 @@ fn an_mllp_source_needs_only_its_address() {
 fn every_setting_of_an_mllp_source_is_read() {
     let text = "type = 'mllp'\nlisten = '[::1]:2575'\nmax_message = '1 MiB'\nmax_connections = 2\nmax_connections_per_address = 1\nread_ahead = 5\n\
                 frame_silence = '7s'\nframe_time = '9s'\ntolerate_missing_start = true\ntolerate_missing_cr = true\ntolerate_lf_end = true";
-    let SourceSettings::Mllp(settings) = source(text).unwrap();
+    let SourceSettings::Mllp(settings) = source(text).unwrap() else {
+        panic!("not an MLLP source")
+    };
     assert_eq!(settings.framing.frame_bytes_max, 1 << 20);
     assert_eq!(
         (settings.connections_max, settings.connections_per_address_max, settings.read_ahead_max),

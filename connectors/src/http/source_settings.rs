@@ -1,0 +1,163 @@
+//! The settings of an http source.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use config::{Diagnostics, Field, Kind, SecretRef, Section, require_loopback};
+
+/// The settings an http source has beside those of every source.
+pub const SOURCE_FIELDS: &[Field] = &[
+    Field::required(
+        "listen",
+        "The address and port to listen on. Without TLS it is an address of this machine.",
+        Kind::ListenAddress,
+    )
+    .examples(&["\"127.0.0.1:8575\""]),
+    Field::default("path", "The one path that messages are posted to.", Kind::Text, "/")
+        .examples(&["\"/adt\""]),
+    Field::optional(
+        "token",
+        "The token that senders show as `Authorization: Bearer ...`. It is read at every request, so that it can be renewed while the engine runs.",
+        Kind::Secret,
+    )
+    .examples(&["{ secret = \"adt-token\" }"]),
+    Field::default(
+        "max_message",
+        "The longest message. A longer one is refused with status 413.",
+        Kind::Size { min: "1 KiB", max: "256 MiB" },
+        "16 MiB",
+    ),
+    Field::default(
+        "max_connections",
+        "Connections at once; more are closed at once and counted.",
+        Kind::Integer { min: 1, max: 512 },
+        "256",
+    ),
+    Field::default(
+        "max_connections_per_address",
+        "Connections at once from one address. Programs on this machine share an address and are not held to it.",
+        Kind::Integer { min: 1, max: 512 },
+        "32",
+    ),
+    Field::default(
+        "body_time",
+        "How long a body may take to come in. It must come with 1 KiB a second as well.",
+        Kind::Duration { min: "1s", max: "10m" },
+        "30s",
+    ),
+    Field::default(
+        "idle",
+        "How long a connection may wait for its next request.",
+        Kind::Duration { min: "1s", max: "1h" },
+        "60s",
+    ),
+];
+
+/// What a message that has come in may take to be answered, where that does not depend on a delivery.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// What an http source was told; two that are equal need no new socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerSettings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The path of messages.
+    pub path: String,
+    /// What senders must know.
+    pub token: Option<SecretRef>,
+    /// The longest message.
+    pub message_bytes_max: usize,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Connections at once from one address that is not this machine.
+    pub connections_per_address_max: usize,
+    /// How long a body may take.
+    pub body_time: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle: Duration,
+    /// How long a message may take to be answered.
+    pub answer_max: Duration,
+}
+
+impl ListenerSettings {
+    /// The defaults, on this address.
+    pub fn new(listen: SocketAddr) -> ListenerSettings {
+        ListenerSettings {
+            listen,
+            path: "/".to_owned(),
+            token: None,
+            message_bytes_max: 16 << 20,
+            connections_max: 256,
+            connections_per_address_max: 32,
+            body_time: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+            answer_max: ANSWER_MAX,
+        }
+    }
+
+    /// Takes the settings from a section read by [`SOURCE_FIELDS`]; what is wrong with them is reported.
+    pub fn read(section: &Section<'_>, diags: &mut Diagnostics) -> Option<ListenerSettings> {
+        let listen = section.listen("listen")?;
+        if let Some(written) = section.text("listen")
+            && !require_loopback(listen, written, diags)
+        {
+            return None;
+        }
+        let path = read_path(section, diags)?;
+        refuse_not_stored(section, diags)?;
+        let defaults = ListenerSettings::new(listen);
+        let count = |name, default| {
+            section.integer(name).and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
+        };
+        let message_bytes_max =
+            section.size("max_message").and_then(|bytes| usize::try_from(bytes).ok());
+        Some(ListenerSettings {
+            listen,
+            path,
+            token: section.secret("token").cloned(),
+            message_bytes_max: message_bytes_max.unwrap_or(defaults.message_bytes_max),
+            connections_max: count("max_connections", defaults.connections_max),
+            connections_per_address_max: count(
+                "max_connections_per_address",
+                defaults.connections_per_address_max,
+            ),
+            body_time: section.duration("body_time").unwrap_or(defaults.body_time),
+            idle: section.duration("idle").unwrap_or(defaults.idle),
+            answer_max: answer_max(section),
+        })
+    }
+}
+
+/// The connector gives up on an answer only after the channel's own deadline for it.
+fn answer_max(section: &Section<'_>) -> Duration {
+    let waits = section.choice("ack") == Some("on-delivery");
+    let deadline = section.duration("ack_deadline").filter(|_| waits).unwrap_or_default();
+    ANSWER_MAX + deadline
+}
+
+fn read_path(section: &Section<'_>, diags: &mut Diagnostics) -> Option<String> {
+    let written = section.text("path")?;
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#%\"<>\\^`{|}".contains(&byte);
+    let whole = written.value.starts_with('/') && written.value.bytes().all(plain);
+    let steps = |part: &str| part == "." || part == "..";
+    if whole && !written.value.split('/').any(steps) && !written.value.contains("//") {
+        return Some(written.value.clone());
+    }
+    diags
+        .error("C0108", written.span, format!("`{}` is not a path", written.value))
+        .label("a path starts with `/` and holds no query, no escapes and no spaces")
+        .help("write for example `/adt`");
+    None
+}
+
+/// What could not be stored is answered with status 503, which every sender takes as "send it again".
+fn refuse_not_stored(section: &Section<'_>, diags: &mut Diagnostics) -> Option<()> {
+    if !section.is_given("ack_not_stored") {
+        return Some(());
+    }
+    diags
+        .error("C0320", section.span_of("ack_not_stored"), "`ack_not_stored` has no meaning here")
+        .label("an http source answers with status 503")
+        .help("leave it out");
+    None
+}

@@ -7,6 +7,7 @@ mod batches;
 mod corpus;
 mod file;
 mod framing;
+mod http_source;
 mod intakes;
 mod limits;
 mod listener;

@@ -17,6 +17,7 @@ use super::reply::Reply;
 use super::source_settings::ListenerSettings;
 use super::stats::{ListenerStats, add};
 use super::token;
+use crate::batch::receive;
 use crate::resources::Share;
 use crate::{Answer, BrokenFrame, Flow, Incoming, Intake, Peer};
 
@@ -145,10 +146,12 @@ impl Connection {
         }
         add(&self.stats.messages, 1);
         let readable = hl7::peek(&body).is_ok();
-        let answer = self.intake.receive(Incoming { body, peer: self.peer.clone() });
+        let incoming = Incoming { body, peer: self.peer.clone() };
+        let answer = receive(&self.intake, incoming, self.settings.batches);
         let close = head.close || *self.flow.borrow() == Flow::Close;
         match timeout(self.settings.answer_max, answer).await {
             Ok(Answer::Reply(ack)) => Ok(Reply::acknowledgement(ack, readable, close)),
+            Ok(Answer::Unstored(ack)) => Ok(Reply::unstored(ack)),
             Ok(Answer::Silent) => Ok(Reply::silent(close)),
             Ok(Answer::Close) => Err(Refusal::NotStored),
             Err(_) => Err(Refusal::Late),

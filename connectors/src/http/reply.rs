@@ -28,15 +28,23 @@ impl Reply {
     /// | `AA` `CA` | 200: stored |
     /// | `AE` `CE` | 422: the content is at fault, and the same bytes will not do better; 400 when they are no HL7 |
     /// | `AR` `CR` | 409: refused as things are here; 400 when it is no HL7 |
+    /// | a batch of them | 200: each says what became of its message |
     pub(super) fn acknowledgement(body: Bytes, readable: bool, close: bool) -> Reply {
         let code = hl7::read_reply(&body).and_then(|reply| reply.code);
         let status = match code {
             Some(AckCode::AA | AckCode::CA) => 200,
+            None if hl7::is_batch(&body) => 200,
             Some(_) | None if !readable => 400,
             Some(AckCode::AE | AckCode::CE) | None => 422,
             Some(AckCode::AR | AckCode::CR) => 409,
         };
         Reply { status, content_type: Some(HL7), body, more: String::new(), close }
+    }
+
+    /// An acknowledgement which says that nothing was stored.
+    pub(super) fn unstored(body: Bytes) -> Reply {
+        let more = format!("Retry-After: {RETRY_AFTER_S}\r\n");
+        Reply { status: 503, content_type: Some(HL7), body, more, close: true }
     }
 
     /// Nothing to say: the message was stored and is not to be acknowledged.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use config::{Diagnostics, Field, Kind, SecretRef, Section, require_loopback};
 
+use crate::batch::{BATCH_FIELD, Batches};
+
 /// The settings an http source has beside those of every source.
 pub const SOURCE_FIELDS: &[Field] = &[
     Field::required(
@@ -51,6 +53,7 @@ pub const SOURCE_FIELDS: &[Field] = &[
         Kind::Duration { min: "1s", max: "1h" },
         "60s",
     ),
+    BATCH_FIELD,
 ];
 
 /// What a message that has come in may take to be answered, where that does not depend on a delivery.
@@ -77,6 +80,8 @@ pub struct ListenerSettings {
     pub idle: Duration,
     /// How long a message may take to be answered.
     pub answer_max: Duration,
+    /// What is done with batches.
+    pub batches: Batches,
 }
 
 impl ListenerSettings {
@@ -92,6 +97,7 @@ impl ListenerSettings {
             body_time: Duration::from_secs(30),
             idle: Duration::from_secs(60),
             answer_max: ANSWER_MAX,
+            batches: Batches::default(),
         }
     }
 
@@ -104,7 +110,6 @@ impl ListenerSettings {
             return None;
         }
         let path = read_path(section, diags)?;
-        refuse_not_stored(section, diags)?;
         let defaults = ListenerSettings::new(listen);
         let count = |name, default| {
             section.integer(name).and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
@@ -124,6 +129,7 @@ impl ListenerSettings {
             body_time: section.duration("body_time").unwrap_or(defaults.body_time),
             idle: section.duration("idle").unwrap_or(defaults.idle),
             answer_max: answer_max(section),
+            batches: Batches::read(section),
         })
     }
 }
@@ -147,17 +153,5 @@ fn read_path(section: &Section<'_>, diags: &mut Diagnostics) -> Option<String> {
         .error("C0108", written.span, format!("`{}` is not a path", written.value))
         .label("a path starts with `/` and holds no query, no escapes and no spaces")
         .help("write for example `/adt`");
-    None
-}
-
-/// What could not be stored is answered with status 503, which every sender takes as "send it again".
-fn refuse_not_stored(section: &Section<'_>, diags: &mut Diagnostics) -> Option<()> {
-    if !section.is_given("ack_not_stored") {
-        return Some(());
-    }
-    diags
-        .error("C0320", section.span_of("ack_not_stored"), "`ack_not_stored` has no meaning here")
-        .label("an http source answers with status 503")
-        .help("leave it out");
     None
 }

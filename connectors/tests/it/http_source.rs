@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use connectors::batch::Batches;
 use connectors::http::{Listener, ListenerSettings, ListenerStats, Refusal};
 use connectors::mllp::{Receiver, Replies};
 use connectors::{Answer, BrokenFrame, Flow, Intake, Resources};
@@ -516,4 +517,26 @@ async fn connections_beyond_the_limit_are_closed_and_counted() {
     let mut third = connect(&running).await;
     timeout(SOON, closed(&mut third)).await.unwrap();
     assert_eq!(running.stats.counts().refused, 1);
+}
+
+#[tokio::test]
+async fn a_batch_is_taken_message_by_message_where_that_is_wanted() {
+    let (receiver, mut received) = Receiver::new(Replies::default());
+    tokio::spawn(async move { while received.recv().await.is_some() {} });
+    let intake = Arc::new(receiver);
+    let each = ListenerSettings { batches: Batches::Each, ..settings() };
+    let running = run(each, intake.clone()).await;
+    let messages = [message("1"), message("2")].concat();
+    let around = "|^~\\&|EHR|HOSP|LAB|MAIN|20260101||||B7\r";
+    let batch = |count| {
+        let messages = String::from_utf8(messages.clone()).unwrap();
+        format!("BHS{around}{messages}BTS|{count}\r").into_bytes()
+    };
+    let reply = ask(&running, &post("", &batch(2))).await;
+    let text = String::from_utf8(reply.body).unwrap();
+    assert_eq!((reply.status, text.matches("MSA|AA|").count()), (200, 2), "{text}");
+    let single = ListenerSettings { batches: Batches::Single, ..settings() };
+    let running = run(single, intake).await;
+    let reply = ask(&running, &post("", &batch(2))).await;
+    assert_eq!((reply.status, answered(&reply.body).0.as_str()), (200, "AA"));
 }

@@ -97,7 +97,8 @@ async fn exchange(
         if piece.kind != PartKind::Message {
             continue;
         }
-        let one = Incoming { body: piece.bytes, peer: incoming.peer.clone() };
+        let batch = incoming.batch.clone();
+        let one = Incoming { body: piece.bytes, peer: incoming.peer.clone(), batch };
         match intake.receive(one).await {
             Answer::Reply(acknowledgement) => {
                 answered = true;

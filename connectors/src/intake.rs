@@ -48,6 +48,8 @@ pub struct Incoming {
     pub body: Bytes,
     /// Who sent it.
     pub peer: Peer,
+    /// The batch that it came in and its place there, such as `BATCH7 3/10`.
+    pub batch: Option<Arc<str>>,
 }
 
 /// Who sent a message.

@@ -158,6 +158,7 @@ pub fn detail(detail: &MessageDetail, revision: Option<&Revision>, errors: bool)
         "ack_code": summary.ack_code,
         "tries": summary.tries,
         "lone_lf": summary.lone_lf,
+        "batch": detail.batch,
         "final_us": summary.final_us,
         "parent": summary.parent.map(|id| id.to_string()),
         "trace": summary.trace.to_string(),

@@ -44,6 +44,14 @@ pub struct Inlet {
     last_in_us: AtomicI64,
 }
 
+/// What came with a message's bytes.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    peek: &'a Result<Peek, Unreadable>,
+    peer: &'a Peer,
+    batch: Option<&'a str>,
+}
+
 /// What the channels of an engine share.
 #[derive(Clone)]
 pub struct Shared {
@@ -192,8 +200,7 @@ impl Inlet {
     }
 
     fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-        let Incoming { body: frame, peer } = incoming;
-        let peer = &peer;
+        let Incoming { body: frame, peer, batch } = incoming;
         let received_us = self.clock.now_us();
         self.last_in_us.store(received_us, Ordering::Relaxed);
         let load = self.valve.carry(frame.len());
@@ -202,19 +209,20 @@ impl Inlet {
         let answering =
             Answering::new(Arc::clone(&plan), frame.clone(), &peek, Arc::clone(&self.ack_ids));
         let message = Undecided { id: MessageId::new(), body: frame, received_us };
+        let sent = Sent { peek: &peek, peer: &peer, batch: batch.as_deref() };
         match plan.channel.admit(&message.body, peek.as_ref()) {
             Admitted::Rejected(rejection) => {
-                self.reject(&plan, message, (&peek, peer), rejection, answering, load)
+                self.reject(&plan, message, sent, rejection, answering, load)
             }
             Admitted::Acknowledgement => {
                 let reason = Reason { code: "acknowledgement".to_owned(), step: None };
                 let decided = plain(&plan, Disposition::Filtered, Some(reason), Outcome::Filtered);
                 let ready = answering.ready(&Arrival::Acknowledgement);
-                let receipt = self.receipt(message, (&peek, peer), &ready, false);
+                let receipt = self.receipt(message, sent, &ready, false);
                 self.commit(receipt, decided, ready, answering, load)
             }
             Admitted::Message if self.caution.receipt_first() => {
-                self.defer(message, (&peek, peer), answering, load)
+                self.defer(message, sent, answering, load)
             }
             Admitted::Message => {
                 let budget = Deadline::within(BEFORE_ACK);
@@ -223,10 +231,10 @@ impl Inlet {
                         let ready = answering.ready(&arrival(&decided.outcome));
                         let accepted =
                             !matches!(&ready, Ready::Answer(answer) if !answer.code.is_positive());
-                        let receipt = self.receipt(message, (&peek, peer), &ready, accepted);
+                        let receipt = self.receipt(message, sent, &ready, accepted);
                         self.commit(receipt, decided, ready, answering, load)
                     }
-                    None => self.defer(message, (&peek, peer), answering, load),
+                    None => self.defer(message, sent, answering, load),
                 }
             }
         }
@@ -236,7 +244,7 @@ impl Inlet {
         &self,
         plan: &Plan,
         message: Undecided,
-        (peek, peer): (&Result<Peek, Unreadable>, &Peer),
+        sent: Sent<'_>,
         rejection: Rejection,
         answering: Answering,
         load: Load,
@@ -245,7 +253,7 @@ impl Inlet {
         let decided =
             plain(plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()));
         let ready = answering.ready(&Arrival::Rejected(&rejection));
-        let receipt = self.receipt(message, (peek, peer), &ready, false);
+        let receipt = self.receipt(message, sent, &ready, false);
         self.commit(receipt, decided, ready, answering, load)
     }
 
@@ -273,7 +281,7 @@ impl Inlet {
     fn defer(
         &self,
         message: Undecided,
-        (peek, peer): (&Result<Peek, Unreadable>, &Peer),
+        sent: Sent<'_>,
         answering: Answering,
         load: Load,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
@@ -283,7 +291,7 @@ impl Inlet {
             body: message.body.clone(),
             received_us: message.received_us,
         };
-        let receipt = self.receipt(again, (peek, peer), &ready, true);
+        let receipt = self.receipt(again, sent, &ready, true);
         let (gate, late) = (Arc::clone(&self.gate), self.late.clone());
         let (told, hears) = oneshot::channel();
         let deferring = Deferring { message: Some((message, told, load)), gate, late };
@@ -292,13 +300,8 @@ impl Inlet {
         Box::pin(async move { answering.after_deferred(stored.await, ready, hears).await })
     }
 
-    fn receipt(
-        &self,
-        message: Undecided,
-        (peek, peer): (&Result<Peek, Unreadable>, &Peer),
-        ready: &Ready,
-        dedupe: bool,
-    ) -> Receipt {
+    fn receipt(&self, message: Undecided, sent: Sent<'_>, ready: &Ready, dedupe: bool) -> Receipt {
+        let Sent { peek, peer, batch } = sent;
         let lone_lf = peek.as_ref().map_or(0, |peek| peek.lone_line_feeds(&message.body));
         Receipt {
             id: message.id,
@@ -316,6 +319,7 @@ impl Inlet {
             decision: None,
             tries: 0,
             lone_lf: u32::try_from(lone_lf).unwrap_or(u32::MAX),
+            batch: batch.map(str::to_owned),
         }
     }
 }
@@ -330,7 +334,7 @@ impl Intake for Inlet {
         incoming: Incoming,
         why: Refusal,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-        let Incoming { body, peer } = incoming;
+        let Incoming { body, peer, batch } = incoming;
         let received_us = self.clock.now_us();
         self.last_in_us.store(received_us, Ordering::Relaxed);
         let load = self.valve.carry(body.len());
@@ -340,7 +344,8 @@ impl Intake for Inlet {
             Answering::new(Arc::clone(&plan), body.clone(), &peek, Arc::clone(&self.ack_ids));
         let message = Undecided { id: MessageId::new(), body, received_us };
         let rejection = Rejection::by_source(why.code, why.text);
-        self.reject(&plan, message, (&peek, &peer), rejection, answering, load)
+        let sent = Sent { peek: &peek, peer: &peer, batch: batch.as_deref() };
+        self.reject(&plan, message, sent, rejection, answering, load)
     }
 
     fn fragment(
@@ -348,13 +353,14 @@ impl Intake for Inlet {
         incoming: Incoming,
         why: BrokenFrame,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let Incoming { body: bytes, peer } = incoming;
+        let Incoming { body: bytes, peer, batch } = incoming;
         let plan = self.plan.load_full();
         let load = self.valve.carry(bytes.len());
         let peek = hl7::peek(&bytes);
         let message =
             Undecided { id: MessageId::new(), body: bytes, received_us: self.clock.now_us() };
-        let mut receipt = self.receipt(message, (&peek, &peer), &Ready::Silent, false);
+        let sent = Sent { peek: &peek, peer: &peer, batch: batch.as_deref() };
+        let mut receipt = self.receipt(message, sent, &Ready::Silent, false);
         let reason = Reason { code: why.code().to_owned(), step: None };
         let decided =
             plain(&plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()));

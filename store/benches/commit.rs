@@ -216,6 +216,7 @@ fn receipt(load: &Load, n: u64) -> (MessageId, DeliveryId, Receipt) {
         decision: Some(decision),
         tries: 0,
         lone_lf: 0,
+        batch: None,
     };
     (id, delivery, receipt)
 }

@@ -78,6 +78,7 @@ impl Intake<'_> {
             bytes: i64::try_from(receipt.body.len()).unwrap_or(i64::MAX),
             body: MessageBody::Own(body),
             lone_lf: i64::from(receipt.lone_lf),
+            batch: receipt.batch,
             ack_code: receipt.ack_code.to_owned(),
             tries: i64::from(receipt.tries),
             outcome,

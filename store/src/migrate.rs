@@ -22,7 +22,8 @@ macro_rules! migration {
 }
 
 /// All of them, in order.
-pub(crate) const MIGRATIONS: &[Migration] = &[migration!(1, "0001_store.sql")];
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[migration!(1, "0001_store.sql"), migration!(2, "0002_batch.sql")];
 
 /// The newest schema that this program knows.
 pub(crate) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;

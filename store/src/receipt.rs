@@ -35,6 +35,8 @@ pub struct Receipt {
     pub tries: u8,
     /// Lone line feeds where a segment seems to begin.
     pub lone_lf: u32,
+    /// The batch that it came in and its place there, such as `BATCH7 3/10`.
+    pub batch: Option<String>,
 }
 
 /// The peeked fields of a message.

@@ -67,6 +67,7 @@ fn trace(message: &Value) -> String {
     line("revision", text(message, "revision").to_owned());
     line("control id", safe(text(message, "control_id")));
     line("from", format!("{} at {}", safe(&from), text(message, "peer")));
+    line("batch", safe(text(message, "batch")));
     line("origin", text(message, "origin").to_owned());
     line("replay of", text(message, "parent").to_owned());
     line("bytes", number(message, "bytes").to_string());

@@ -146,7 +146,7 @@ impl Connection {
         }
         add(&self.stats.messages, 1);
         let readable = hl7::peek(&body).is_ok();
-        let incoming = Incoming { body, peer: self.peer.clone() };
+        let incoming = Incoming { body, peer: self.peer.clone(), batch: None };
         let answer = receive(&self.intake, incoming, self.settings.batches);
         let close = head.close || *self.flow.borrow() == Flow::Close;
         match timeout(self.settings.answer_max, answer).await {
@@ -219,7 +219,8 @@ impl Connection {
         // A source that closes keeps nothing it has not read whole: the sender will send it again.
         if body.len() > 0 && self.closing.is_none() {
             let body = body.into_bytes().freeze();
-            self.intake.fragment(Incoming { body, peer: self.peer.clone() }, why).await;
+            let incoming = Incoming { body, peer: self.peer.clone(), batch: None };
+            self.intake.fragment(incoming, why).await;
         }
     }
 

@@ -181,7 +181,7 @@ impl Connection {
                 }
                 // The messages of a batch get their places while it is answered: nothing is read past it.
                 let held = if self.batches.splits(&body) { BYTES_MAX } else { body.len() };
-                let incoming = Incoming { body, peer: self.peer.clone() };
+                let incoming = Incoming { body, peer: self.peer.clone(), batch: None };
                 let answer = batch::receive(&self.intake, incoming, self.batches);
                 self.answers.push(held, answer);
             }
@@ -189,7 +189,8 @@ impl Connection {
             Event::Fragment(bytes, why) => {
                 add(&self.stats.fragments, 1);
                 tracing::warn!(peer = %self.peer.place, why = why.code(), bytes = bytes.len(), "mllp.fragment");
-                self.intake.fragment(Incoming { body: bytes, peer: self.peer.clone() }, why).await;
+                let incoming = Incoming { body: bytes, peer: self.peer.clone(), batch: None };
+                self.intake.fragment(incoming, why).await;
             }
             Event::Lost(why) => self.lose(why.code(), why.looks_like()),
         }

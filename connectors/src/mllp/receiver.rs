@@ -108,7 +108,7 @@ impl Receiver {
 
 impl Intake for Receiver {
     fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-        let Incoming { body, peer } = incoming;
+        let Incoming { body, peer, .. } = incoming;
         let number = self.frames.fetch_add(1, Ordering::Relaxed) + 1;
         let code = self.code(number);
         let answer = self.answer(&body, number, code);
@@ -138,7 +138,7 @@ impl Intake for Receiver {
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let sent = self.sent.clone();
         Box::pin(async move {
-            let Incoming { body: bytes, peer } = incoming;
+            let Incoming { body: bytes, peer, .. } = incoming;
             let _ = sent.send(Received::Fragment { bytes, peer, why }).await;
         })
     }

@@ -341,6 +341,7 @@ fn group(
         bytes: source.int(9)?,
         body: MessageBody::Of(body),
         lone_lf: source.int(11)?,
+        batch: None,
         ack_code: source.text(12)?.to_owned(),
         tries: 0,
         outcome: match order.outcome {

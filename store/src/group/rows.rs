@@ -27,6 +27,7 @@ pub(crate) struct MessageRow {
     pub bytes: i64,
     pub body: MessageBody,
     pub lone_lf: i64,
+    pub batch: Option<String>,
     pub ack_code: String,
     pub tries: i64,
     pub outcome: OutcomeRow,

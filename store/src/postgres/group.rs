@@ -21,26 +21,26 @@ macro_rules! group_text {
             "), m as (",
             "  insert into messages (id, channel, seq, received_us, origin, parent, trace, peer, application, facility, kind, version, charset,",
             "  control_id, control_token, digest, duplicate, bytes, body, lone_lf, ack_code, disposition, final_us, tries, revision, reason_code,",
-            "  reason_step, signature, error)",
+            "  reason_step, signature, error, batch)",
             "  select * from unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::uuid[], $9::uuid[], $10::text[],",
             "  $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::bytea[], $18::bytea[], $19::bigint[],",
             "  $20::bigint[], $21::uuid[], $22::bigint[], $23::text[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::text[],",
-            "  $29::bigint[], $30::bytea[], $31::bytea[])",
+            "  $29::bigint[], $30::bytea[], $31::bytea[], $32::text[])",
             "), t as (",
             $duplicates,
             "), b as (",
-            "  insert into bodies (id, blob) select * from unnest($32::uuid[], $33::bytea[])",
+            "  insert into bodies (id, blob) select * from unnest($33::uuid[], $34::bytea[])",
             "), d as (",
             "  insert into deliveries (message, id, channel, destination, seq, part, own_body, lane, state, changed_us, next_us, tried_us, tries,",
             "  answered_tries, reason_code, reason_step, signature, error)",
             "  select message, id, channel, destination, seq, part, own_body, lane, state, received_us, received_us,",
             "  - greatest(abs(received_us), 1), 0, 0, reason_code, reason_step, signature, error",
-            "  from unnest($34::uuid[], $35::uuid[], $36::bigint[], $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::bytea[],",
-            "  $42::bigint[], $43::bigint[], $44::text[], $45::bigint[], $46::bytea[], $47::bytea[])",
+            "  from unnest($35::uuid[], $36::uuid[], $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[], $42::bytea[],",
+            "  $43::bigint[], $44::bigint[], $45::text[], $46::bigint[], $47::bytea[], $48::bytea[])",
             "  as x (message, id, channel, destination, seq, part, own_body, lane, state, received_us, reason_code, reason_step, signature, error)",
             "), s as materialized (",
-            "  select * from unnest($48::uuid[], $49::uuid[], $50::bigint[], $51::bigint[], $52::text[], $53::bigint[], $54::bigint[], $55::text[],",
-            "  $56::text[], $57::bigint[], $58::bytea[], $59::bytea[])",
+            "  select * from unnest($49::uuid[], $50::uuid[], $51::bigint[], $52::bigint[], $53::text[], $54::bigint[], $55::bigint[], $56::text[],",
+            "  $57::text[], $58::bigint[], $59::bytea[], $60::bytea[])",
             "  as x (message, delivery, state, until_us, reason_code, started_us, duration_us, peer, code, answered, response, error)",
             "), moved as (",
             "  update deliveries set state = case when deliveries.state = 12 and s.state = 11 then 12 else s.state end,",
@@ -62,19 +62,19 @@ macro_rules! group_text {
             "  where o.message in (select message from moved where state >= 20)) x group by x.message",
             "), final as (",
             "  update messages set disposition = case when tally.delivered = tally.total then 20 when tally.delivered > 0 then 21",
-            "  when tally.dead > 0 then 25 else 26 end, final_us = $60",
+            "  when tally.dead > 0 then 25 else 26 end, final_us = $61",
             "  from tally where messages.id = tally.message and tally.open = 0 and messages.disposition = 10",
             "  returning messages.channel, messages.disposition",
             "), c as (",
             "  insert into counters (hour, channel, destination, what, n)",
-            "  select $61, channel, destination, what, sum(n) from (",
-            "  select * from unnest($62::bigint[], $63::bigint[], $64::bigint[], $65::bigint[]) as x (channel, destination, what, n)",
+            "  select $62, channel, destination, what, sum(n) from (",
+            "  select * from unnest($63::bigint[], $64::bigint[], $65::bigint[], $66::bigint[]) as x (channel, destination, what, n)",
             "  union all select channel, destination, went + 22, 1 from moved",
             "  union all select channel, 0, disposition, 1 from final) y",
             "  group by channel, destination, what order by channel, destination, what",
             "  on conflict (hour, channel, destination, what) do update set n = counters.n + excluded.n",
             ") select expect((select count(*) from fence) = cardinality($1::bigint[]), 'HF001'),",
-            " expect((select count(*) from moved) = cardinality($48::uuid[]), 'HU001')"
+            " expect((select count(*) from moved) = cardinality($49::uuid[]), 'HU001')"
         )
     };
 }
@@ -172,6 +172,7 @@ fn add_messages(arrays: &mut Arrays, group: &Group) {
     arrays.column(rows, |row| row.outcome.reason_step);
     arrays.column(rows, |row| row.outcome.signature.map(|token| token.to_vec()));
     arrays.column(rows, |row| row.outcome.error.clone());
+    arrays.column(rows, |row| row.batch.clone());
 }
 
 fn add_deliveries(arrays: &mut Arrays, group: &Group) {

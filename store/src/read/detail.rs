@@ -24,7 +24,7 @@ const CHILDREN_MAX: i64 = 100;
 statements! {
     MESSAGE = "select m.id, m.channel, m.seq, m.received_us, m.origin, m.peer, m.application, m.facility, m.kind, m.version, \
         m.control_id, m.bytes, m.ack_code, m.disposition, m.final_us, m.reason_code, m.reason_step, m.lone_lf, m.tries, m.revision, \
-        m.parent, m.trace, m.charset, m.superseded_by, m.error, m.body from messages m where m.id = $1";
+        m.parent, m.trace, m.charset, m.superseded_by, m.error, m.body, m.batch from messages m where m.id = $1";
     DELIVERIES = "select d.id, d.destination, t.name, d.part, d.own_body, d.state, d.changed_us, d.next_us, d.tries, d.answered_tries, \
         d.reason_code, d.reason_step, d.error, d.superseded_by \
         from deliveries d join destinations t on t.id = d.destination where d.message = $1 order by d.id";
@@ -43,6 +43,8 @@ pub struct MessageDetail {
     pub summary: MessageSummary,
     /// What went wrong, in words that may quote the message.
     pub error: SealedText,
+    /// The batch that it came in and its place there.
+    pub batch: Option<String>,
     /// Where it went, in the order they were made.
     pub deliveries: Vec<DeliveryDetail>,
     /// Messages made from it.
@@ -167,6 +169,7 @@ impl Reader {
         Ok(Some(MessageDetail {
             summary: self.summary(&row, &channel.name).await?,
             error: self.text(number, Column::MessageError, id.uuid(), row.blob_or_none(24)?).await,
+            batch: row.text_or_none(26)?.map(str::to_owned),
             deliveries,
             children: children.iter().map(child).collect::<Result<_, _>>()?,
         }))

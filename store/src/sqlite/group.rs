@@ -125,6 +125,7 @@ fn bind_message(binds: &mut Binds, row: &MessageRow, now_us: i64) {
     binds.add(row.outcome.signature.as_ref().map(|token| &token[..]));
     binds.add(row.outcome.error.as_deref());
     binds.nulls(1);
+    binds.add(row.batch.as_deref());
 }
 
 fn bind_delivery(binds: &mut Binds, of: Of, row: &DeliveryRow) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Texts kept here; the driver keeps the prepared statements of as many.
 pub(crate) const TEXTS_MAX: usize = 512;
 
-pub(super) const MESSAGE_COLUMNS: usize = 30;
+pub(super) const MESSAGE_COLUMNS: usize = 31;
 pub(super) const BODY_COLUMNS: usize = 2;
 pub(super) const DUPLICATE_COLUMNS: usize = 2;
 pub(super) const DELIVERY_COLUMNS: usize = 20;
@@ -20,7 +20,7 @@ pub(super) const COUNTER_COLUMNS: usize = 5;
 
 const MESSAGES: &str = "insert into messages (id, channel, seq, received_us, origin, parent, trace, peer, application, facility, kind, \
     version, charset, control_id, control_token, digest, duplicate, bytes, body, lone_lf, ack_code, disposition, final_us, tries, revision, \
-    reason_code, reason_step, signature, error, superseded_by)";
+    reason_code, reason_step, signature, error, superseded_by, batch)";
 const BODIES: &str = "insert into bodies (id, blob)";
 const DUPLICATES: &str = "insert into dups (token, message)";
 const DUPLICATES_REPLACED: &str = "insert or replace into dups (token, message)";

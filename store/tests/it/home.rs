@@ -191,6 +191,7 @@ pub fn receipt(control_id: &str) -> Receipt {
         decision: None,
         tries: 0,
         lone_lf: 0,
+        batch: None,
     }
 }
 

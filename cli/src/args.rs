@@ -130,8 +130,53 @@ pub struct Send {
     /// Print figures only
     #[arg(long)]
     pub quiet: bool,
+    #[command(flatten)]
+    pub tls: SendTls,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// What both ends say of themselves with TLS.
+#[derive(Args)]
+pub struct OwnCertificate {
+    /// The own certificate, in PEM form
+    #[arg(long, requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// Its private key, in PEM form and of mode 0600
+    #[arg(long, requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// What may be agreed on: modern, compat or pq-only
+    #[arg(long, requires = "tls")]
+    pub profile: Option<String>,
+}
+
+/// TLS of a sender.
+#[derive(Args)]
+pub struct SendTls {
+    /// Encrypt, and trust the receivers of `--ca`
+    #[arg(long, requires = "ca")]
+    pub tls: bool,
+    /// The authorities that the receiver's certificate must come from, in PEM form
+    #[arg(long, requires = "tls")]
+    pub ca: Option<PathBuf>,
+    /// The name in the receiver's certificate (default: the host of the address)
+    #[arg(long, requires = "tls")]
+    pub server_name: Option<String>,
+    #[command(flatten)]
+    pub own: OwnCertificate,
+}
+
+/// TLS of a receiver.
+#[derive(Args)]
+pub struct ListenTls {
+    /// Encrypt, with the certificate of `--cert`
+    #[arg(long, requires = "cert")]
+    pub tls: bool,
+    /// Let in only those with a certificate of these authorities, in PEM form
+    #[arg(long, requires = "tls")]
+    pub ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub own: OwnCertificate,
 }
 
 #[derive(Args)]
@@ -159,6 +204,8 @@ pub struct Listen {
     /// End after this many messages
     #[arg(long)]
     pub count: Option<u64>,
+    #[command(flatten)]
+    pub tls: ListenTls,
 }
 
 #[derive(Args)]

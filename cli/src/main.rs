@@ -8,6 +8,7 @@ mod load;
 mod say;
 mod table;
 mod verbs;
+mod wire;
 
 use std::process::ExitCode;
 

@@ -104,6 +104,10 @@ pub enum Kind {
     File,
     /// A time zone such as `"Europe/Berlin"`.
     Zone,
+    /// A day, written without quotes: `2027-06-30`.
+    Date,
+    /// A network such as `"10.1.0.0/16"`, or one address.
+    Network,
     /// A condition on the message; `channel` reads it.
     Condition,
     /// A path into the message; `channel` reads it.
@@ -152,6 +156,8 @@ impl Kind {
             Kind::Secret => "a secret by reference: `{ secret = \"name\" }`".to_owned(),
             Kind::File => "a path of a file or folder".to_owned(),
             Kind::Zone => "a time zone such as `\"Europe/Berlin\"`".to_owned(),
+            Kind::Date => "a day without quotes, such as `2027-06-30`".to_owned(),
+            Kind::Network => "a network such as `\"10.1.0.0/16\"`, or one address".to_owned(),
             Kind::Condition => "a condition in quotes".to_owned(),
             Kind::Path => "a path such as `'PID-3.1'`".to_owned(),
             Kind::Paths => "a path such as `'PID-3.1'` or a list of paths".to_owned(),

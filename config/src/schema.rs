@@ -141,7 +141,10 @@ fn kind(kind: &Kind, variables: Variables) -> Value {
         | Kind::File
         | Kind::ListenAddress
         | Kind::Address
+        | Kind::Network
         | Kind::Zone => json!({ "type": "string" }),
+        // An editor sees the day of TOML as a text of this form.
+        Kind::Date => json!({ "type": "string", "format": "date" }),
         Kind::Regex => json!({ "type": "string", "format": "regex" }),
         Kind::Name | Kind::TableName => reference("name"),
         Kind::Bool => json!({ "type": "boolean" }),

@@ -5,11 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use config::Address;
+use config::{Diagnostics, Name, Scope, Section, parse_toml};
 use connectors::mllp::{Client, Listener, ListenerSettings};
-use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Refusal, Resources};
+use connectors::{
+    Answer, BrokenFrame, DESTINATIONS, DestinationSettings, Flow, Incoming, Intake, Refusal,
+    Resources,
+};
 use divan::{Bencher, counter::ItemsCount};
-use net::Dialer;
+use net::{Dialer, Target};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -42,6 +45,19 @@ impl Intake for AtOnce {
     }
 }
 
+/// A receiver as a configuration names it.
+fn target(address: std::net::SocketAddr) -> Target {
+    let mut diags = Diagnostics::new();
+    let text = format!("type = 'mllp'\naddress = '{address}'");
+    let read = parse_toml(&mut diags, "bench", text).and_then(|table| {
+        let scope = Scope::none();
+        let (kind, section) =
+            Section::tagged(&table, "type", DESTINATIONS, &[], &scope, &mut diags)?;
+        DestinationSettings::read(kind, &section, &mut diags)?.target().cloned()
+    });
+    read.unwrap_or_else(|| unreachable!("a loopback address"))
+}
+
 /// A thousand messages of 600 bytes over one connection, so many sent before the first answer is read.
 #[divan::bench(args = [1, 32])]
 fn messages(bencher: Bencher, in_flight: usize) {
@@ -49,11 +65,12 @@ fn messages(bencher: Bencher, in_flight: usize) {
         Runtime::new().unwrap_or_else(|error| unreachable!("a runtime needs a machine: {error}"));
     let (_flow, changes) = watch::channel(Flow::Read);
     let mut client = runtime.block_on(async {
+        let channel = Name::new("bench").unwrap_or_else(|error| unreachable!("{error}"));
         let settings = ListenerSettings::new(([127, 0, 0, 1], 0).into());
-        let listener = Listener::bind(settings, &Resources::default())
+        let listener = Listener::bind(settings, &channel, &Resources::default())
             .await
             .unwrap_or_else(|error| unreachable!("{error}"));
-        let target = Address { host: "127.0.0.1".to_owned(), port: listener.address().port() };
+        let target = target(listener.address());
         tokio::spawn(listener.run(Arc::new(AtOnce), changes));
         Client::connect(&Dialer::default(), &target)
             .await

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use net::{Attendance, Gate, Nobody, PeerBook};
+use config::Name;
+use net::{Acceptor, Attendance, BindError, Entrance, Gate, Nobody, PeerBook};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Memory that unfinished frames may take together.
@@ -44,6 +45,12 @@ impl Resources {
     /// The peers that are connected now.
     pub fn attendance(&self) -> &Attendance {
         &self.attendance
+    }
+
+    /// Binds a listener of a channel.
+    pub(crate) fn bind(&self, entrance: &Entrance, channel: &Name) -> Result<Acceptor, BindError> {
+        let registry = (Arc::clone(&self.peers), self.attendance.clone());
+        Acceptor::bind(entrance.clone(), channel, &self.gate, registry)
     }
 
     /// Connections open now, of all listeners.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use config::{Diagnostics, Section, Variant};
+use net::{ENTRANCE_FIELDS, Entrance, TARGET_FIELDS, Target};
 
 use crate::{file, http, mllp};
 
@@ -12,12 +13,12 @@ pub const SOURCES: &[Variant] = &[
     Variant {
         name: "mllp",
         doc: "HL7 v2 over MLLP: a listener that answers each frame.",
-        fields: &[mllp::SOURCE_FIELDS],
+        fields: &[ENTRANCE_FIELDS, mllp::SOURCE_FIELDS],
     },
     Variant {
         name: "http",
         doc: "HL7 v2 over HTTP/1.1: a listener that takes one message with each `POST` and answers its acknowledgement.",
-        fields: &[http::SOURCE_FIELDS],
+        fields: &[ENTRANCE_FIELDS, http::SOURCE_FIELDS],
     },
 ];
 
@@ -26,7 +27,7 @@ pub const DESTINATIONS: &[Variant] = &[
     Variant {
         name: "mllp",
         doc: "HL7 v2 over MLLP: one message at a time, each answer judged.",
-        fields: &[mllp::DESTINATION_FIELDS],
+        fields: &[mllp::DESTINATION_FIELDS, TARGET_FIELDS],
     },
     Variant {
         name: "file",
@@ -67,16 +68,32 @@ impl SourceSettings {
         }
     }
 
+    /// Who may connect to it, and how; none of a source that listens nowhere.
+    pub fn entrance(&self) -> Option<&Entrance> {
+        match self {
+            SourceSettings::Mllp(settings) => Some(&settings.entrance),
+            SourceSettings::Http(settings) => Some(&settings.entrance),
+        }
+    }
+
     /// The address that it listens on, if it does.
     pub fn listens_on(&self) -> Option<SocketAddr> {
         match self {
-            SourceSettings::Mllp(settings) => Some(settings.listen),
-            SourceSettings::Http(settings) => Some(settings.listen),
+            SourceSettings::Mllp(settings) => Some(settings.entrance.listen),
+            SourceSettings::Http(settings) => Some(settings.entrance.listen),
         }
     }
 }
 
 impl DestinationSettings {
+    /// The receiver that it connects to; none of a destination that connects to nobody.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            DestinationSettings::Mllp(settings) => Some(&settings.target),
+            DestinationSettings::File(_) => None,
+        }
+    }
+
     /// Takes the settings from a section that was read with this choice of [`DESTINATIONS`]; what is wrong with them is reported.
     pub fn read(
         kind: &str,
@@ -91,13 +108,19 @@ impl DestinationSettings {
     }
 }
 
-/// For people: `mllp 127.0.0.1:2575`.
+/// For people: `mllp 127.0.0.1:2575`, `mllp+tls 10.1.0.5:2575`.
 impl fmt::Display for SourceSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SourceSettings::Mllp(settings) => write!(f, "mllp {}", settings.listen),
+            SourceSettings::Mllp(settings) => write!(
+                f,
+                "{} {}",
+                protected("mllp", settings.entrance.tls().is_some()),
+                settings.entrance.listen
+            ),
             SourceSettings::Http(settings) => {
-                write!(f, "http {}{}", settings.listen, settings.path)
+                let kind = if settings.entrance.tls().is_some() { "https" } else { "http" };
+                write!(f, "{kind} {}{}", settings.entrance.listen, settings.path)
             }
         }
     }
@@ -107,8 +130,17 @@ impl fmt::Display for SourceSettings {
 impl fmt::Display for DestinationSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DestinationSettings::Mllp(settings) => write!(f, "mllp {}", settings.address),
+            DestinationSettings::Mllp(settings) => write!(
+                f,
+                "{} {}",
+                protected("mllp", settings.target.tls().is_some()),
+                settings.target
+            ),
             DestinationSettings::File(settings) => write!(f, "file {}", settings.folder.display()),
         }
     }
+}
+
+fn protected(kind: &'static str, tls: bool) -> String {
+    if tls { format!("{kind}+tls") } else { kind.to_owned() }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use config::Name;
 use net::BindError;
 use tokio::sync::watch;
 
@@ -36,28 +37,33 @@ pub enum SourceStats {
 }
 
 /// What every kind of source counts, at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceCounts {
     /// Connections that peers hold now.
     pub peers: u64,
     /// Connections or files refused since the source was opened.
     pub refused: u64,
+    /// The same by reason.
+    pub refusals: Vec<(&'static str, u64)>,
     /// Bytes between frames since then.
     pub junk_bytes: u64,
 }
 
 impl Source {
-    /// Binds or opens what the settings name.
+    /// Binds or opens what the settings name, for a channel.
     pub async fn open(
+        channel: &Name,
         settings: &SourceSettings,
         resources: &Resources,
     ) -> Result<Source, OpenError> {
         match settings {
             SourceSettings::Mllp(settings) => {
-                Ok(Source::Mllp(mllp::Listener::bind(settings.clone(), resources).await?))
+                let listener = mllp::Listener::bind(settings.clone(), channel, resources).await?;
+                Ok(Source::Mllp(listener))
             }
             SourceSettings::Http(settings) => {
-                Ok(Source::Http(http::Listener::bind(settings.clone(), resources).await?))
+                let listener = http::Listener::bind(settings.clone(), channel, resources).await?;
+                Ok(Source::Http(listener))
             }
         }
     }
@@ -96,6 +102,7 @@ impl SourceStats {
                 SourceCounts {
                     peers: counts.connections,
                     refused: counts.refused,
+                    refusals: stats.refusals(),
                     junk_bytes: counts.junk_bytes,
                 }
             }
@@ -104,6 +111,7 @@ impl SourceStats {
                 SourceCounts {
                     peers: counts.connections,
                     refused: counts.refused + counts.requests_refused,
+                    refusals: stats.refusals(),
                     junk_bytes: 0,
                 }
             }

@@ -244,7 +244,7 @@ impl Engine {
     }
 
     async fn open(&self, plan: &ChannelPlan) -> Result<Source, ApplyError> {
-        let opened = Source::open(&plan.source, &self.inner.resources).await;
+        let opened = Source::open(&plan.file.name, &plan.source, &self.inner.resources).await;
         opened.map_err(|error| ApplyError::Source {
             channel: plan.file.name.clone(),
             problem: error.to_string(),

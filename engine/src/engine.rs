@@ -229,7 +229,7 @@ impl Engine {
     /// Opens the source of a channel and lets it work.
     pub(crate) async fn open_source(&self, running: &Running) -> Result<(), OpenError> {
         let settings = running.source_settings();
-        let source = Source::open(&settings, &self.inner.resources).await?;
+        let source = Source::open(running.inlet.name(), &settings, &self.inner.resources).await?;
         running.inlet.valve().set_disk_low(self.inner.disk.borrow().is_low());
         running.take_in(source, settings);
         Ok(())

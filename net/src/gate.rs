@@ -1,21 +1,22 @@
-//! How many connections may be open: in all, per listener, per address.
+//! How many connections may be open: in all, per listener, per address; and how many may be agreeing on keys.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::is_loopback;
+use crate::{PeerRefusal, is_loopback};
 
 /// The limit on accepted connections of the whole engine, shared by all its listeners.
 #[derive(Debug, Clone)]
 pub struct Gate {
     open: Arc<AtomicUsize>,
     connections_max: usize,
+    handshakes: Arc<AtomicUsize>,
 }
 
-/// Why a connection was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a connection was refused, or ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
     /// The engine holds as many connections as it may.
     Engine,
@@ -23,6 +24,32 @@ pub enum Refusal {
     Listener,
     /// The address holds as many connections of the listener as one address may.
     Address,
+    /// As many TLS handshakes are under way as may be.
+    Handshakes,
+    /// Nobody at that address may connect to the listener.
+    Network,
+    /// The acknowledgement of unencrypted connections has ended.
+    Plaintext,
+    /// The TLS handshake failed, for this reason.
+    Handshake(&'static str),
+    /// The registry of peers does not let them in.
+    Peer(PeerRefusal),
+}
+
+impl Refusal {
+    /// A stable name, for counters and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Refusal::Engine => "engine-full",
+            Refusal::Listener => "listener-full",
+            Refusal::Address => "address-full",
+            Refusal::Handshakes => "handshakes-full",
+            Refusal::Network => "network",
+            Refusal::Plaintext => "plaintext-ended",
+            Refusal::Handshake(reason) => reason,
+            Refusal::Peer(refusal) => refusal.name(),
+        }
+    }
 }
 
 /// The right to hold one connection; dropping it makes room for another.
@@ -46,10 +73,12 @@ pub(crate) struct Door {
 impl Gate {
     /// Connections that one engine holds at most.
     pub const CONNECTIONS_MAX: usize = 512;
+    /// TLS handshakes that are under way at once at most.
+    pub const HANDSHAKES_MAX: usize = 64;
 
     /// A gate that lets `connections_max` connections be open at once.
     pub fn new(connections_max: usize) -> Gate {
-        Gate { open: Arc::default(), connections_max }
+        Gate { open: Arc::default(), connections_max, handshakes: Arc::default() }
     }
 
     /// Connections open now, of all listeners.
@@ -79,6 +108,11 @@ impl Door {
         self.open.load(Ordering::Relaxed)
     }
 
+    /// Asks to begin one more handshake.
+    pub(crate) fn begin_handshake(&self) -> Result<Slot, Refusal> {
+        Slot::take(&self.gate.handshakes, Gate::HANDSHAKES_MAX).ok_or(Refusal::Handshakes)
+    }
+
     /// Asks for one more connection from `ip`. Local programs share one address, so loopback has no cap of its own.
     pub(crate) fn admit(&self, ip: IpAddr) -> Result<Pass, Refusal> {
         let address = match is_loopback(ip) {
@@ -95,8 +129,9 @@ impl Door {
     }
 }
 
+/// One of so many places; dropping it makes room.
 #[derive(Debug)]
-struct Slot(Arc<AtomicUsize>);
+pub(crate) struct Slot(Arc<AtomicUsize>);
 
 impl Slot {
     fn take(count: &Arc<AtomicUsize>, max: usize) -> Option<Slot> {

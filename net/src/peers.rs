@@ -76,7 +76,7 @@ pub struct PeerIdentity {
 }
 
 /// Why a peer is not let in; the name is for logs and counters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PeerRefusal {
     /// Nobody has this key.
     Unknown,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use connectors::mllp::{Listener, ListenerSettings};
+use connectors::mllp::Listener;
 use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Refusal, Resources};
 use hl7::{AckCode, AckOptions, AckRequest, Problem, Severity};
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use crate::answer::safe;
 use crate::args::Listen;
 use crate::exit::{Code, Failure, Outcome};
 use crate::say;
+use crate::wire;
 
 /// Answers every frame.
 struct Receiver {
@@ -54,7 +55,8 @@ pub async fn run(args: Listen) -> Outcome {
         received: AtomicU64::new(0),
         flow,
     });
-    let listener = Listener::bind(ListenerSettings::new(args.address), &Resources::default())
+    let settings = wire::listener(args.address, &args.tls)?;
+    let listener = Listener::bind(settings, &wire::no_channel()?, &Resources::default())
         .await
         .map_err(|error| Failure::new(Code::Unreachable, error))?;
     say::talk(&format!("ready: listening on {}", listener.address()));

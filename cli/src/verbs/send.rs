@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use config::Address;
 use connectors::mllp::{Client, NoAnswer};
-use net::Dialer;
+use net::{Dialer, Target};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -17,6 +16,7 @@ use crate::exit::{Code, Failure, Outcome};
 use crate::load::{self, Source};
 use crate::say;
 use crate::table::Table;
+use crate::wire;
 
 /// What all connections share.
 struct Job {
@@ -46,9 +46,7 @@ struct Tally {
 
 /// Runs the verb.
 pub async fn run(args: Send) -> Outcome {
-    let target = Address::parse(&args.address).map_err(|error| {
-        Failure::new(Code::Usage, format!("`{}` is not an address: {error}", args.address))
-    })?;
+    let target = wire::target(&args.address, &args.tls)?;
     let connections = args.connections.clamp(1, 10_000);
     let job = Arc::new(job(&args, connections)?);
     let first = connect(&target, args.timeout).await?;
@@ -93,7 +91,7 @@ fn job(args: &Send, connections: usize) -> Result<Job, Failure> {
     })
 }
 
-async fn connect(target: &Address, timeout: u64) -> Result<Client, Failure> {
+async fn connect(target: &Target, timeout: u64) -> Result<Client, Failure> {
     let dialer = Dialer::default();
     let dialing = Client::connect(&dialer, target);
     match tokio::time::timeout(Duration::from_secs(timeout.max(1)), dialing).await {
@@ -118,7 +116,7 @@ fn progress(job: &Arc<Job>) -> Option<tokio::task::JoinHandle<()>> {
     }))
 }
 
-async fn send(job: Arc<Job>, target: Address, mut client: Option<Client>) -> Tally {
+async fn send(job: Arc<Job>, target: Target, mut client: Option<Client>) -> Tally {
     let mut tally = Tally::default();
     let mut out = Vec::new();
     let mut due = tokio::time::Instant::now();
@@ -170,7 +168,7 @@ impl Answer {
 
 async fn exchange(
     client: &mut Option<Client>,
-    target: &Address,
+    target: &Target,
     body: &[u8],
     timeout: Duration,
 ) -> Answer {

@@ -12,9 +12,11 @@ use crate::address::Address;
 use crate::diagnostics::Diagnostics;
 use crate::field::Field;
 use crate::item::{Item, Table};
+use crate::network::Network;
 use crate::scope::Scope;
 use crate::source::Span;
 use crate::text::Text;
+use jiff::civil::Date;
 use reading::Reading;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -161,6 +163,16 @@ impl<'a> Section<'a> {
     /// A [`Kind::File`](crate::Kind::File), resolved against the site and the data folder.
     pub fn path(&self, name: &str) -> Option<&Path> {
         self.value(name)?.path()
+    }
+
+    /// A [`Kind::Date`](crate::Kind::Date).
+    pub fn date(&self, name: &str) -> Option<Date> {
+        self.value(name)?.date()
+    }
+
+    /// A list of [`Kind::Network`](crate::Kind::Network).
+    pub fn networks(&self, name: &str) -> Vec<Network> {
+        self.list(name).iter().filter_map(Value::network).collect()
     }
 
     /// A nested table.

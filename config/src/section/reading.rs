@@ -168,7 +168,9 @@ impl<'s> Reading<'s> {
             | Kind::Reference
             | Kind::Secret
             | Kind::File
-            | Kind::Zone => self.scalar(key, kind, item),
+            | Kind::Zone
+            | Kind::Date
+            | Kind::Network => self.scalar(key, kind, item),
             Kind::Condition | Kind::Path | Kind::Template | Kind::Regex | Kind::TableName => {
                 self.scalar(key, kind, item)
             }

@@ -6,6 +6,7 @@ use crate::address::Address;
 use crate::field::{Choice, Kind};
 use crate::item::{Item, Table};
 use crate::name::{Name, NameError};
+use crate::network::Network;
 use crate::suggest::nearest;
 use crate::text::Text;
 use crate::units::{parse_duration, parse_size};
@@ -24,6 +25,7 @@ impl Reading<'_> {
             }
             (Kind::Secret, Item::Table(table)) => (None, Typed::Secret(self.secret(key, table)?)),
             (Kind::Secret, Item::Text(text)) => return self.literal_secret(key, text),
+            (Kind::Date, Item::Datetime(written, _)) => (None, self.date(written, item)?),
             (Kind::Any(kinds), _) => return self.any_scalar(key, kinds, item),
             (_, Item::Text(text)) => (Some(text.clone()), self.text(key, kind, item, text)?),
             (_, Item::Table(table)) if table.get("secret").is_some() => {
@@ -103,6 +105,14 @@ impl Reading<'_> {
                     None
                 }
             },
+            Kind::Network => match value.parse::<Network>() {
+                Ok(network) => Some(Typed::Network(network)),
+                Err(problem) => {
+                    self.error(problem.code(), text.span, format!("`{value}` is not a network"))
+                        .label(problem.to_string());
+                    None
+                }
+            },
             Kind::File => self.file(text),
             Kind::Zone => match jiff::tz::TimeZone::get(value) {
                 Ok(_) => Some(Typed::Plain),
@@ -110,6 +120,7 @@ impl Reading<'_> {
             },
             Kind::Bool
             | Kind::Integer { .. }
+            | Kind::Date
             | Kind::Secret
             | Kind::Steps
             | Kind::List(_)
@@ -118,6 +129,17 @@ impl Reading<'_> {
             | Kind::Table(_)
             | Kind::Tables(_)
             | Kind::Any(_) => self.wrong_kind(key, kind, item).map(|_: Value<'_>| Typed::Plain),
+        }
+    }
+
+    fn date(&mut self, written: &str, item: &Item) -> Option<Typed<'static>> {
+        match written.parse() {
+            Ok(date) if written.len() == "2027-06-30".len() => Some(Typed::Date(date)),
+            Ok(_) | Err(_) => {
+                self.error("C0108", item.span(), format!("`{written}` is not a day"))
+                    .label(format!("expected {}", Kind::Date.expected()));
+                None
+            }
         }
     }
 

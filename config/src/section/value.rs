@@ -1,9 +1,11 @@
 use super::Section;
 use crate::address::Address;
 use crate::name::Name;
+use crate::network::Network;
 use crate::site::{SecretError, Secrets};
 use crate::source::Span;
 use crate::text::Text;
+use jiff::civil::Date;
 use phi::Secret;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -62,6 +64,8 @@ pub(super) enum Typed<'a> {
     Address(Address),
     Secret(SecretRef),
     Path(PathBuf),
+    Date(Date),
+    Network(Network),
     List(Vec<Value<'a>>),
     Map(Vec<(&'a Text, Value<'a>)>),
     Section(Section<'a>),
@@ -88,6 +92,8 @@ impl<'a> Value<'a> {
     getter!(/** An address to connect to. */ address, Address, &Address, value => value);
     getter!(/** A secret by name. */ secret, Secret, &SecretRef, value => value);
     getter!(/** A resolved path. */ path, Path, &Path, value => value);
+    getter!(/** A day. */ date, Date, Date, value => *value);
+    getter!(/** A network. */ network, Network, Network, value => *value);
     getter!(/** A nested table. */ section, Section, &Section<'a>, value => value);
 
     /// Where it is written; a variable's value is written where the variable is used.

@@ -133,8 +133,7 @@ impl Connection {
         self.admit(head)?;
         let mut body = Body::new(head.length, self.settings.message_bytes_max)?;
         if head.awaits_continue && self.input.is_empty() {
-            let sent = timeout(WRITE_TIME, self.stream.write_all(CONTINUE)).await;
-            sent.map_err(|_| Refusal::TooSlow)?.map_err(|_| Refusal::Cut)?;
+            self.put(CONTINUE).await.map_err(|_| Refusal::Cut)?;
         }
         if let Err(refusal) = self.fill(&mut body).await {
             self.keep_fragment(body, refusal).await;
@@ -272,7 +271,15 @@ impl Connection {
     async fn write(&mut self, reply: &Reply) -> io::Result<()> {
         let mut out = BytesMut::new();
         reply.put(&mut out);
-        match timeout(WRITE_TIME, self.stream.write_all(&out)).await {
+        self.put(&out).await
+    }
+
+    async fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let putting = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match timeout(WRITE_TIME, putting).await {
             Ok(written) => written,
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
+use config::Name;
 use net::{Acceptor, Admitted, BindError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,14 +24,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds the address of the settings.
+    /// Binds the address of the settings, for a channel.
     pub async fn bind(
         settings: ListenerSettings,
+        channel: &Name,
         resources: &Resources,
     ) -> Result<Listener, BindError> {
-        let (connections, per_address) =
-            (settings.connections_max, settings.connections_per_address_max);
-        let acceptor = Acceptor::bind(settings.listen, &resources.gate, connections, per_address)?;
+        let acceptor = resources.bind(&settings.entrance, channel)?;
         let stats =
             Arc::new(ListenerStats { accepting: acceptor.stats(), ..ListenerStats::default() });
         Ok(Listener { acceptor, settings: Arc::new(settings), resources: resources.clone(), stats })
@@ -75,13 +75,14 @@ impl Listener {
 
     fn connection(
         &self,
-        Admitted { stream, pass }: Admitted,
+        Admitted { stream, pass, mut standing }: Admitted,
         number: u64,
         intake: &Arc<dyn Intake>,
         flow: &watch::Receiver<Flow>,
     ) -> impl Future<Output = ()> + Send + 'static {
+        let (stats, address) = (Arc::clone(&self.stats), stream.peer());
         let connection = Connection {
-            peer: Peer::at(stream.peer(), number),
+            peer: Peer { identity: standing.identity(), ..Peer::at(address, number) },
             stream,
             settings: Arc::clone(&self.settings),
             share: self.resources.memory.share(),
@@ -93,7 +94,15 @@ impl Listener {
         };
         let open = Open::new(Arc::clone(&self.stats));
         async move {
-            connection.serve().await;
+            tokio::select! {
+                () = connection.serve() => {}
+                // Somebody who may not stay, or is another by now, gets no answer any more; the next connection is asked anew.
+                changed = standing.changed() => {
+                    if let Err(refusal) = changed {
+                        stats.accepting.refuse(address, refusal);
+                    }
+                }
+            }
             drop((open, pass));
         }
     }

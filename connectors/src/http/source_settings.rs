@@ -3,18 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use config::{Diagnostics, Field, Kind, SecretRef, Section, require_loopback};
+use config::{Diagnostics, Field, Kind, SecretRef, Section};
+use net::Entrance;
 
 use crate::batch::{BATCH_FIELD, Batches};
 
-/// The settings an http source has beside those of every source.
+/// The settings an http source has beside those of every source and of every listener.
 pub const SOURCE_FIELDS: &[Field] = &[
-    Field::required(
-        "listen",
-        "The address and port to listen on. Without TLS it is an address of this machine.",
-        Kind::ListenAddress,
-    )
-    .examples(&["\"127.0.0.1:8575\""]),
     Field::default("path", "The one path that messages are posted to.", Kind::Text, "/")
         .examples(&["\"/adt\""]),
     Field::optional(
@@ -28,18 +23,6 @@ pub const SOURCE_FIELDS: &[Field] = &[
         "The longest message. A longer one is refused with status 413.",
         Kind::Size { min: "1 KiB", max: "256 MiB" },
         "16 MiB",
-    ),
-    Field::default(
-        "max_connections",
-        "Connections at once; more are closed at once and counted.",
-        Kind::Integer { min: 1, max: 512 },
-        "256",
-    ),
-    Field::default(
-        "max_connections_per_address",
-        "Connections at once from one address. Programs on this machine share an address and are not held to it.",
-        Kind::Integer { min: 1, max: 512 },
-        "32",
     ),
     Field::default(
         "body_time",
@@ -56,24 +39,23 @@ pub const SOURCE_FIELDS: &[Field] = &[
     BATCH_FIELD,
 ];
 
+/// What is agreed on in a TLS handshake.
+const ALPN: &[&[u8]] = &[b"http/1.1"];
+
 /// What a message that has come in may take to be answered, where that does not depend on a delivery.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// What an http source was told; two that are equal need no new socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerSettings {
-    /// Where to listen.
-    pub listen: SocketAddr,
+    /// Where to listen, and who may connect.
+    pub entrance: Entrance,
     /// The path of messages.
     pub path: String,
     /// What senders must know.
     pub token: Option<SecretRef>,
     /// The longest message.
     pub message_bytes_max: usize,
-    /// Connections at once.
-    pub connections_max: usize,
-    /// Connections at once from one address that is not this machine.
-    pub connections_per_address_max: usize,
     /// How long a body may take.
     pub body_time: Duration,
     /// How long a connection may wait for its next request.
@@ -85,15 +67,13 @@ pub struct ListenerSettings {
 }
 
 impl ListenerSettings {
-    /// The defaults, on this address.
+    /// The defaults, on this address of this machine.
     pub fn new(listen: SocketAddr) -> ListenerSettings {
         ListenerSettings {
-            listen,
+            entrance: Entrance::inside(listen),
             path: "/".to_owned(),
             token: None,
             message_bytes_max: 16 << 20,
-            connections_max: 256,
-            connections_per_address_max: 32,
             body_time: Duration::from_secs(30),
             idle: Duration::from_secs(60),
             answer_max: ANSWER_MAX,
@@ -103,29 +83,16 @@ impl ListenerSettings {
 
     /// Takes the settings from a section read by [`SOURCE_FIELDS`]; what is wrong with them is reported.
     pub fn read(section: &Section<'_>, diags: &mut Diagnostics) -> Option<ListenerSettings> {
-        let listen = section.listen("listen")?;
-        if let Some(written) = section.text("listen")
-            && !require_loopback(listen, written, diags)
-        {
-            return None;
-        }
+        let entrance = Entrance::read(section, ALPN, diags)?;
         let path = read_path(section, diags)?;
-        let defaults = ListenerSettings::new(listen);
-        let count = |name, default| {
-            section.integer(name).and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
-        };
+        let defaults = ListenerSettings::new(entrance.listen);
         let message_bytes_max =
             section.size("max_message").and_then(|bytes| usize::try_from(bytes).ok());
         Some(ListenerSettings {
-            listen,
+            entrance,
             path,
             token: section.secret("token").cloned(),
             message_bytes_max: message_bytes_max.unwrap_or(defaults.message_bytes_max),
-            connections_max: count("max_connections", defaults.connections_max),
-            connections_per_address_max: count(
-                "max_connections_per_address",
-                defaults.connections_per_address_max,
-            ),
             body_time: section.duration("body_time").unwrap_or(defaults.body_time),
             idle: section.duration("idle").unwrap_or(defaults.idle),
             answer_max: answer_max(section),

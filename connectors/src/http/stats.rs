@@ -44,6 +44,13 @@ impl ListenerStats {
         }
     }
 
+    /// Connections and requests refused, by reason.
+    pub fn refusals(&self) -> Vec<(&'static str, u64)> {
+        let requests = Refusal::ALL.iter().map(|refusal| (refusal.name(), self.refused(*refusal)));
+        let requests = requests.filter(|(_, count)| *count > 0);
+        self.accepting.refusals().into_iter().chain(requests).collect()
+    }
+
     /// How many requests were refused for a reason.
     pub fn refused(&self, refusal: Refusal) -> u64 {
         self.refusals.get(refusal.number()).map_or(0, |counter| counter.load(Ordering::Relaxed))

@@ -4,8 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
-use config::Address;
-use net::{DialError, Dialer, Stream};
+use net::{DialError, Dialer, Stream, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::decoder::{Decoder, Event, Framing};
@@ -38,9 +37,19 @@ pub enum NoAnswer {
 
 impl Client {
     /// Connects.
-    pub async fn connect(dialer: &Dialer, target: &Address) -> Result<Client, DialError> {
+    pub async fn connect(dialer: &Dialer, target: &Target) -> Result<Client, DialError> {
+        Ok(Client::over(dialer.connect(target).await?))
+    }
+
+    /// What the two ends have agreed on; none without TLS.
+    pub fn session(&self) -> Option<net::tls::Session> {
+        self.stream.session()
+    }
+
+    /// A client over a connection that was made for a destination.
+    pub fn over(stream: Stream) -> Client {
         let framing = Framing { frame_bytes_max: ANSWER_BYTES_MAX, ..Framing::default() };
-        Ok(Client { stream: dialer.connect(target).await?, decoder: Decoder::new(framing) })
+        Client { stream, decoder: Decoder::new(framing) }
     }
 
     /// The address connected to.
@@ -87,7 +96,8 @@ impl Client {
         for body in bodies {
             put_frame(&mut out, body.as_ref());
         }
-        self.stream.write_all(&out).await
+        self.stream.write_all(&out).await?;
+        self.stream.flush().await
     }
 
     /// Says that nothing more will be sent; answers can still be read.

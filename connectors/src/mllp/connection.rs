@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use net::Stream;
+use net::{Refusal, Standing, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -37,6 +37,7 @@ const OUT_KEPT: usize = 64 * 1024;
 pub(super) struct Connection {
     stream: Stream,
     peer: Peer,
+    standing: Standing,
     decoder: Decoder,
     batches: Batches,
     pace: Pace,
@@ -66,6 +67,8 @@ enum Input {
 
 /// What happened while waiting.
 enum Turn {
+    /// The peer is somebody else by now, or may not stay.
+    Standing(Result<(), Refusal>),
     Due,
     Flow(Flow),
     Late,
@@ -86,7 +89,7 @@ enum End {
 
 impl Connection {
     pub(super) fn new(
-        (stream, peer): (Stream, Peer),
+        (stream, peer, standing): (Stream, Peer, Standing),
         settings: &ListenerSettings,
         share: Share,
         intake: Arc<dyn Intake>,
@@ -96,6 +99,7 @@ impl Connection {
         Connection {
             stream,
             peer,
+            standing,
             decoder: Decoder::new(settings.framing),
             batches: settings.batches,
             pace: Pace::new(settings.times, Instant::now()),
@@ -134,6 +138,12 @@ impl Connection {
                 return End::Finished;
             }
             match self.wait().await {
+                Turn::Standing(Ok(())) => self.peer.identity = self.standing.identity(),
+                Turn::Standing(Err(refusal)) => {
+                    // What is not answered yet gets no answer: the peer may not have one any more.
+                    self.stats.accepting.refuse(self.stream.peer(), refusal);
+                    return End::Gone;
+                }
                 Turn::Due => match self.answer().await {
                     None => {}
                     Some(end) => return end,
@@ -225,9 +235,10 @@ impl Connection {
         }
         let deadline = self.deadline();
         let missing = if reading { self.missing() } else { 0 };
-        let Connection { stream, decoder, answers, share, flow_changes, flow, .. } = self;
+        let Connection { stream, decoder, answers, share, flow_changes, flow, standing, .. } = self;
         tokio::select! {
             biased;
+            changed = standing.changed() => Turn::Standing(changed),
             () = poll_fn(|cx| answers.poll_oldest(cx)) => Turn::Due,
             changed = flow_changes.changed(), if *flow != Flow::Close => match changed {
                 Ok(()) => Turn::Flow(*flow_changes.borrow_and_update()),
@@ -281,7 +292,11 @@ impl Connection {
     async fn answer(&mut self) -> Option<End> {
         let due = self.answers.take_due(&mut self.out);
         if !self.out.is_empty() {
-            match timeout(WRITE_MAX, self.stream.write_all(&self.out)).await {
+            let writing = async {
+                self.stream.write_all(&self.out).await?;
+                self.stream.flush().await
+            };
+            match timeout(WRITE_MAX, writing).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => {
                     tracing::warn!(peer = %self.peer.place, answers = due.replies, "mllp.answer_not_taken");

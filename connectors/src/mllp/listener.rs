@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use config::Name;
 use net::{Acceptor, Admitted, BindError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -24,14 +25,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds the address of the settings.
+    /// Binds the address of the settings, for a channel.
     pub async fn bind(
         settings: ListenerSettings,
+        channel: &Name,
         resources: &Resources,
     ) -> Result<Listener, BindError> {
-        let (connections, per_address) =
-            (settings.connections_max, settings.connections_per_address_max);
-        let acceptor = Acceptor::bind(settings.listen, &resources.gate, connections, per_address)?;
+        let acceptor = resources.bind(&settings.entrance, channel)?;
         let stats =
             Arc::new(ListenerStats { accepting: acceptor.stats(), ..ListenerStats::default() });
         Ok(Listener { acceptor, settings: Arc::new(settings), resources: resources.clone(), stats })
@@ -76,16 +76,16 @@ impl Listener {
 
     fn connection(
         &self,
-        Admitted { stream, pass }: Admitted,
+        Admitted { stream, pass, standing }: Admitted,
         number: u64,
         intake: &Arc<dyn Intake>,
         flow: &watch::Receiver<Flow>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let peer = Peer::at(stream.peer(), number);
+        let peer = Peer { identity: standing.identity(), ..Peer::at(stream.peer(), number) };
         let stats = Arc::clone(&self.stats);
         let share = self.resources.memory.share();
         let connection = Connection::new(
-            (stream, peer),
+            (stream, peer, standing),
             &self.settings,
             share,
             Arc::clone(intake),

@@ -79,7 +79,7 @@ impl Sender {
         let evidence = Evidence {
             code: verdict.code,
             answered: verdict.answered,
-            peer: self.settings.address.to_string(),
+            peer: self.settings.target.to_string(),
             duration: started.elapsed(),
             response: verdict.response.map(Phi::new),
             text: verdict.text.map(Phi::new),
@@ -99,7 +99,8 @@ impl Sender {
                 "the message holds the bytes 1C 0D, which end a frame",
             );
         }
-        let kept = self.client.take().and_then(|mut client| client.is_quiet().then_some(client));
+        let kept = self.client.take().filter(|_| self.settings.target.still_holds());
+        let kept = kept.and_then(|mut client| client.is_quiet().then_some(client));
         let reused = kept.is_some();
         let mut client = match self.send(kept, out.body).await {
             Ok(client) => client,
@@ -121,7 +122,7 @@ impl Sender {
         let mut client = match kept {
             Some(client) => client,
             None => {
-                Client::connect(&self.dialer, &self.settings.address).await.map_err(Failed::Dial)?
+                Client::connect(&self.dialer, &self.settings.target).await.map_err(Failed::Dial)?
             }
         };
         match timeout(self.settings.timeout, client.send(body)).await {
@@ -133,8 +134,11 @@ impl Sender {
 
     fn unsent(&self, failed: Failed) -> Verdict {
         match failed {
-            Failed::Dial(error @ DialError::NotLoopback { .. }) => {
-                Verdict::silent("not-allowed", Action::Retry, error.to_string())
+            Failed::Dial(
+                error @ (DialError::NotAllowed { .. } | DialError::PlaintextEnded { .. }),
+            ) => Verdict::silent("not-allowed", Action::Retry, error.to_string()),
+            Failed::Dial(error @ DialError::Tls { .. }) => {
+                Verdict::silent("tls", Action::Retry, error.to_string())
             }
             Failed::Dial(error) => Verdict::silent("unreachable", Action::Retry, error.to_string()),
             Failed::Write(error) => Verdict::silent(

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use config::{Address, Diagnostics, Field, Kind, Section};
-use net::{Dialer, is_surely_loopback};
+use config::{Diagnostics, Field, Kind, Section};
+use net::{Dialer, Target};
 
 use super::actions::{ACTION_FIELDS, Actions};
 
-/// The settings an MLLP destination has beside those of every destination.
+/// The settings an MLLP destination has beside those of every destination, and of every one in a network.
 pub const DESTINATION_FIELDS: &[Field] = &[
-    Field::required("address", "The host and port of the receiver. Without TLS it is this machine: `127.0.0.1`, `[::1]` or `localhost`.", Kind::Address)
+    Field::required("address", "The host and port of the receiver. Without `tls` or `plaintext` it is this machine: `127.0.0.1`, `[::1]` or `localhost`.", Kind::Address)
         .examples(&["\"127.0.0.1:2576\"", "{ var = \"lab_address\" }"]),
     Field::default("connect_timeout", "How long to try to connect.", Kind::Duration { min: "100ms", max: "5m" }, "10s"),
     Field::default(
@@ -29,7 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SenderSettings {
     /// The receiver.
-    pub address: Address,
+    pub target: Target,
     /// How long to try to connect.
     pub connect_timeout: Duration,
     /// How long to wait for the answer.
@@ -39,10 +39,10 @@ pub struct SenderSettings {
 }
 
 impl SenderSettings {
-    /// The defaults, to this address.
-    pub fn new(address: Address) -> SenderSettings {
+    /// The defaults, to this receiver.
+    pub fn new(target: Target) -> SenderSettings {
         SenderSettings {
-            address,
+            target,
             connect_timeout: Dialer::CONNECT_TIMEOUT,
             timeout: TIMEOUT,
             actions: Actions::default(),
@@ -51,19 +51,9 @@ impl SenderSettings {
 
     /// Takes the settings from a section read by [`DESTINATION_FIELDS`]; what is wrong with them is reported.
     pub fn read(section: &Section<'_>, diags: &mut Diagnostics) -> Option<SenderSettings> {
-        let address = section.address("address")?.clone();
-        if !is_surely_loopback(&address) {
-            diags
-                .error(
-                    "C0411",
-                    section.span_of("address"),
-                    format!("`{address}` would get messages without encryption"),
-                )
-                .label("not surely this machine")
-                .help(format!("write `127.0.0.1:{}`", address.port));
-            return None;
-        }
-        let defaults = SenderSettings::new(address);
+        let address = section.address("address")?;
+        let target = Target::read(section, (address, section.span_of("address")), &[], diags)?;
+        let defaults = SenderSettings::new(target);
         Some(SenderSettings {
             connect_timeout: section
                 .duration("connect_timeout")

@@ -3,37 +3,20 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use config::{Diagnostics, Field, Kind, Section, require_loopback};
+use config::{Diagnostics, Field, Kind, Section};
+use net::Entrance;
 
 use super::decoder::Framing;
 use super::pace::FrameTimes;
 use crate::batch::{BATCH_FIELD, Batches};
 
-/// The settings an MLLP source has beside those of every source.
+/// The settings an MLLP source has beside those of every source and of every listener.
 pub const SOURCE_FIELDS: &[Field] = &[
-    Field::required(
-        "listen",
-        "The address and port to listen on. Without TLS it is an address of this machine.",
-        Kind::ListenAddress,
-    )
-    .examples(&["\"127.0.0.1:2575\""]),
     Field::default(
         "max_message",
         "The longest message. A longer frame is kept as a fragment, not answered, and the connection is closed.",
         Kind::Size { min: "1 KiB", max: "256 MiB" },
         "16 MiB",
-    ),
-    Field::default(
-        "max_connections",
-        "Connections at once; more are closed at once and counted.",
-        Kind::Integer { min: 1, max: 512 },
-        "256",
-    ),
-    Field::default(
-        "max_connections_per_address",
-        "Connections at once from one address. Programs on this machine share an address and are not held to it.",
-        Kind::Integer { min: 1, max: 512 },
-        "32",
     ),
     Field::default(
         "read_ahead",
@@ -72,16 +55,12 @@ pub const SOURCE_FIELDS: &[Field] = &[
 /// What an MLLP source was told; two that are equal need no new socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerSettings {
-    /// Where to listen.
-    pub listen: SocketAddr,
+    /// Where to listen, and who may connect.
+    pub entrance: Entrance,
     /// What is a frame.
     pub framing: Framing,
     /// How fast a frame must come in.
     pub times: FrameTimes,
-    /// Connections at once.
-    pub connections_max: usize,
-    /// Connections at once from one address that is not this machine.
-    pub connections_per_address_max: usize,
     /// Frames read ahead of their answers.
     pub read_ahead_max: usize,
     /// What is done with batches.
@@ -89,14 +68,12 @@ pub struct ListenerSettings {
 }
 
 impl ListenerSettings {
-    /// The defaults, on this address.
+    /// The defaults, on this address of this machine.
     pub fn new(listen: SocketAddr) -> ListenerSettings {
         ListenerSettings {
-            listen,
+            entrance: Entrance::inside(listen),
             framing: Framing::default(),
             times: FrameTimes::default(),
-            connections_max: 256,
-            connections_per_address_max: 32,
             read_ahead_max: 32,
             batches: Batches::default(),
         }
@@ -104,22 +81,14 @@ impl ListenerSettings {
 
     /// Takes the settings from a section read by [`SOURCE_FIELDS`]; what is wrong with them is reported.
     pub fn read(section: &Section<'_>, diags: &mut Diagnostics) -> Option<ListenerSettings> {
-        let listen = section.listen("listen")?;
-        if let Some(written) = section.text("listen")
-            && !require_loopback(listen, written, diags)
-        {
-            return None;
-        }
-        let defaults = ListenerSettings::new(listen);
-        let count = |name, default| {
-            section.integer(name).and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
-        };
+        let entrance = Entrance::read(section, &[], diags)?;
+        let defaults = ListenerSettings::new(entrance.listen);
         let flag = |name| section.bool(name).unwrap_or(false);
         let time = |name, default: Duration| section.duration(name).unwrap_or(default);
         let frame_bytes_max =
             section.size("max_message").and_then(|bytes| usize::try_from(bytes).ok());
         Some(ListenerSettings {
-            listen,
+            entrance,
             framing: Framing {
                 frame_bytes_max: frame_bytes_max.unwrap_or(defaults.framing.frame_bytes_max),
                 tolerate_missing_start: flag("tolerate_missing_start"),
@@ -130,12 +99,10 @@ impl ListenerSettings {
                 silence: time("frame_silence", defaults.times.silence),
                 whole: time("frame_time", defaults.times.whole),
             },
-            connections_max: count("max_connections", defaults.connections_max),
-            connections_per_address_max: count(
-                "max_connections_per_address",
-                defaults.connections_per_address_max,
-            ),
-            read_ahead_max: count("read_ahead", defaults.read_ahead_max),
+            read_ahead_max: section
+                .integer("read_ahead")
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(defaults.read_ahead_max),
             batches: Batches::read(section),
         })
     }

@@ -27,7 +27,7 @@ pub struct ListenerCounts {
     pub connections: u64,
     /// Connections let in.
     pub accepted: u64,
-    /// Connections closed at once because a limit was reached.
+    /// Connections that were not let in, or not let stay.
     pub refused: u64,
     /// Whole frames handed on.
     pub frames: u64,
@@ -58,6 +58,11 @@ impl ListenerStats {
             lost: get(&self.lost),
             junk_bytes: get(&self.junk_bytes),
         }
+    }
+
+    /// Connections that were not let in or not let stay, by reason.
+    pub fn refusals(&self) -> Vec<(&'static str, u64)> {
+        self.accepting.refusals()
     }
 
     /// The last junk of the last connection that sent any. It may be part of a message that lost its frame.

@@ -41,7 +41,8 @@ async fn run_sharing(
     intake: Arc<dyn Intake>,
     resources: &Resources,
 ) -> Running {
-    let listener = Listener::bind(settings, resources).await.unwrap();
+    let listener =
+        Listener::bind(settings, &config::Name::new("adt").unwrap(), resources).await.unwrap();
     let (address, stats) = (listener.address(), listener.stats());
     let (flow, changes) = watch::channel(Flow::Read);
     let done = tokio::spawn(listener.run(intake, changes));
@@ -512,7 +513,9 @@ async fn unfinished_bodies_share_the_memory_of_all_listeners() {
 #[tokio::test]
 async fn connections_beyond_the_limit_are_closed_and_counted() {
     let (intake, _handed) = Manual::new();
-    let running = run(ListenerSettings { connections_max: 2, ..settings() }, intake).await;
+    let mut settings = settings();
+    settings.entrance.connections_max = 2;
+    let running = run(settings, intake).await;
     let _held = [connect(&running).await, connect(&running).await];
     let mut third = connect(&running).await;
     timeout(SOON, closed(&mut third)).await.unwrap();

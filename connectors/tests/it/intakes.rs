@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use config::Address;
+use config::Name;
 use connectors::mllp::{
     Client, Listener, ListenerSettings, ListenerStats, Received, Receiver, Replies,
 };
 use connectors::{Answer, BrokenFrame, Flow, Incoming, Intake, Refusal, Resources};
-use net::Dialer;
+use net::{Dialer, Target};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -39,7 +39,7 @@ pub async fn run_sharing(
     intake: Arc<dyn Intake>,
     resources: &Resources,
 ) -> Running {
-    let listener = Listener::bind(settings, resources).await.unwrap();
+    let listener = Listener::bind(settings, &Name::new("adt").unwrap(), resources).await.unwrap();
     let (address, stats) = (listener.address(), listener.stats());
     let (flow, changes) = watch::channel(Flow::Read);
     let done = tokio::spawn(listener.run(intake, changes));
@@ -57,9 +57,12 @@ pub async fn answering(
 
 /// A connection to a listener.
 pub async fn client(address: SocketAddr) -> Client {
-    Client::connect(&Dialer::default(), &Address::parse(&address.to_string()).unwrap())
-        .await
-        .unwrap()
+    Client::connect(&Dialer::default(), &target(address)).await.unwrap()
+}
+
+/// A receiver as a configuration names it.
+pub fn target(address: SocketAddr) -> Target {
+    crate::settings::target(&format!("address = '{address}'")).unwrap()
 }
 
 /// A message with this control id.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use config::Address;
 use connectors::mllp::{Action, Actions, Replies, Sender, SenderSettings};
 use connectors::{Evidence, Outcome, Outgoing};
 use hl7::AckCode;
@@ -44,7 +43,7 @@ async fn deliver(sender: &mut Sender, body: &Bytes) -> Outcome {
 }
 
 fn to(address: std::net::SocketAddr) -> SenderSettings {
-    let mut settings = SenderSettings::new(Address::parse(&address.to_string()).unwrap());
+    let mut settings = SenderSettings::new(crate::intakes::target(address));
     settings.timeout = Duration::from_millis(400);
     settings
 }

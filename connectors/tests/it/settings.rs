@@ -32,6 +32,12 @@ fn destination(text: &str) -> Result<DestinationSettings, String> {
     if diags.has_errors() { Err(diags.render(false)) } else { Ok(settings.unwrap()) }
 }
 
+/// The receiver of an MLLP destination.
+pub fn target(text: &str) -> Result<net::Target, String> {
+    let settings = destination(&format!("type = 'mllp'\n{text}"))?;
+    Ok(settings.target().unwrap().clone())
+}
+
 #[test]
 fn an_mllp_source_needs_only_its_address() {
     let SourceSettings::Mllp(settings) =
@@ -56,7 +62,11 @@ fn every_setting_of_an_mllp_source_is_read() {
     };
     assert_eq!(settings.framing.frame_bytes_max, 1 << 20);
     assert_eq!(
-        (settings.connections_max, settings.connections_per_address_max, settings.read_ahead_max),
+        (
+            settings.entrance.connections_max,
+            settings.entrance.connections_per_address_max,
+            settings.read_ahead_max
+        ),
         (2, 1, 5)
     );
     assert_eq!(
@@ -97,7 +107,7 @@ fn limits_cannot_be_set_to_nothing_or_beyond_the_hard_maximum() {
 fn an_mllp_destination_needs_only_its_address() {
     let settings = destination("type = 'mllp'\naddress = 'localhost:2576'").unwrap();
     let DestinationSettings::Mllp(settings) = settings else { panic!("not mllp") };
-    assert_eq!(settings, SenderSettings::new(config::Address::parse("localhost:2576").unwrap()));
+    assert_eq!(settings, SenderSettings::new(target("address = 'localhost:2576'").unwrap()));
 }
 
 #[test]

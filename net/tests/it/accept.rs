@@ -1,29 +1,47 @@
 //! Limits of the accept loop, and the machine's own.
 
+use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
-use net::{Acceptor, BindError, Gate};
+use config::Name;
+use net::{Acceptor, Attendance, BindError, Entrance, Gate, Nobody};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 fn bind(gate: &Gate, connections_max: usize) -> Acceptor {
-    Acceptor::bind("127.0.0.1:0".parse().unwrap(), gate, connections_max, 32).unwrap()
+    try_bind("127.0.0.1:0".parse().unwrap(), gate, connections_max).unwrap()
+}
+
+fn try_bind(
+    address: SocketAddr,
+    gate: &Gate,
+    connections_max: usize,
+) -> Result<Acceptor, BindError> {
+    let mut entrance = Entrance::inside(address);
+    entrance.connections_max = connections_max;
+    Acceptor::bind(
+        entrance,
+        &Name::new("adt").unwrap(),
+        gate,
+        (Arc::new(Nobody), Attendance::default()),
+    )
 }
 
 #[tokio::test]
 async fn only_this_machine_can_be_listened_on() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-        let error = Acceptor::bind(address.parse().unwrap(), &Gate::default(), 1, 1).unwrap_err();
-        assert!(matches!(error, BindError::NotLoopback(_)), "{address}: {error}");
+        let bound = try_bind(address.parse().unwrap(), &Gate::default(), 1);
+        assert!(matches!(bound, Err(BindError::NotLoopback(_))), "{address}");
     }
 }
 
 #[tokio::test]
 async fn a_port_in_use_is_named() {
     let first = bind(&Gate::default(), 1);
-    let error = Acceptor::bind(first.address(), &Gate::default(), 1, 1).unwrap_err();
+    let error = try_bind(first.address(), &Gate::default(), 1).err().unwrap();
     assert!(error.to_string().contains(&first.address().to_string()), "{error}");
 }
 

@@ -1,14 +1,17 @@
 //! What the dialer connects to, and what it refuses.
 
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use config::Address;
-use net::{DialError, Dialer};
+use net::{DialError, Dialer, Resolve, Resolved, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-fn target(text: &str) -> Address {
-    Address::parse(text).unwrap()
+/// A receiver by its settings, or by its address alone.
+fn target(text: &str) -> Target {
+    let text = if text.contains('=') { text.to_owned() } else { format!("address = '{text}'") };
+    crate::settings::target(&text).unwrap()
 }
 
 #[tokio::test]
@@ -25,20 +28,51 @@ async fn a_name_of_this_machine_is_resolved_and_reached() {
     assert!(stream.peer().ip().is_loopback());
 }
 
-#[tokio::test]
-async fn an_address_elsewhere_is_refused_before_anything_is_sent() {
-    for text in [
-        "192.0.2.1:2575",
-        "0.0.0.0:2575",
-        "[2001:db8::1]:2575",
-        "[::ffff:192.0.2.1]:2575",
-        "169.254.169.254:80",
-    ] {
-        let started = Instant::now();
-        let error = Dialer::default().connect(&target(text)).await.unwrap_err();
-        assert!(matches!(error, DialError::NotLoopback { .. }), "{text}: {error}");
-        assert!(started.elapsed() < Duration::from_secs(1));
+/// A name server that leads elsewhere than the configuration means.
+#[derive(Debug)]
+struct Leading(Vec<SocketAddr>);
+
+impl Resolve for Leading {
+    fn resolve<'a>(&'a self, _: &'a str, _: u16) -> Resolved<'a> {
+        Box::pin(std::future::ready(Ok(self.0.clone())))
     }
+}
+
+/// What comes of dialling a host whose name leads to these addresses.
+async fn led_to(text: &str, addresses: &[&str]) -> Result<(), DialError> {
+    let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+    let dialer = Dialer::new(Duration::from_millis(200)).resolving_by(Arc::new(Leading(addresses)));
+    dialer.connect(&target(text)).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_name_that_leads_where_it_must_not_is_refused_before_anything_is_sent() {
+    let trap = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = trap.local_addr().unwrap().to_string();
+    let plain = "plaintext = { reason = 'test', until = 2999-12-31 }";
+    let lab = &format!("address = 'lab:2575'\n{plain}");
+    let inside = "address = 'localhost:2575'";
+    let narrow = &format!("{lab}\nto = ['192.0.2.0/24']");
+    for (target, addresses) in [
+        (lab.as_str(), vec![at.as_str()]),
+        (lab, vec!["192.0.2.1:2575", &at]),
+        (lab, vec![&at, "192.0.2.1:2575"]),
+        (lab, vec!["[::1]:2575"]),
+        (lab, vec!["[::ffff:127.0.0.1]:2575"]),
+        (lab, vec!["169.254.169.254:80"]),
+        (lab, vec!["[64:ff9b::a9fe:a9fe]:80"]),
+        (inside, vec!["192.0.2.1:2575"]),
+        (narrow, vec!["192.0.3.1:2575"]),
+        (narrow, vec!["192.0.2.1:2575", "192.0.3.1:2575"]),
+    ] {
+        let error = led_to(target, &addresses).await.unwrap_err();
+        assert!(matches!(error, DialError::NotAllowed { .. }), "{target} {addresses:?}: {error}");
+    }
+    let nobody = tokio::time::timeout(Duration::from_millis(100), trap.accept()).await;
+    assert!(nobody.is_err(), "the trap was connected to");
+    // What the rules allow is tried: this network has no machines, so nobody answers.
+    let error = led_to(narrow, &["192.0.2.1:2575"]).await.unwrap_err();
+    assert!(!matches!(error, DialError::NotAllowed { .. }), "{error}");
 }
 
 #[tokio::test]

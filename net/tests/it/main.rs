@@ -5,3 +5,4 @@
 
 mod accept;
 mod dial;
+mod settings;

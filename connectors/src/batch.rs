@@ -97,8 +97,7 @@ async fn exchange(
         if piece.kind != PartKind::Message {
             continue;
         }
-        let batch = incoming.batch.clone();
-        let one = Incoming { body: piece.bytes, peer: incoming.peer.clone(), batch };
+        let one = Incoming { body: piece.bytes, peer: incoming.peer.clone(), batch: piece.place };
         match intake.receive(one).await {
             Answer::Reply(acknowledgement) => {
                 answered = true;

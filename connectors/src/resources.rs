@@ -8,6 +8,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Memory that unfinished frames may take together.
 const FRAME_MEMORY_MAX: usize = 256 << 20;
+/// Memory that the files in hand of all sources may take together.
+const FILE_MEMORY_MAX: usize = 256 << 20;
 /// What every connection may use without asking, so that ordinary messages pass while large ones wait.
 const FREE: usize = 64 << 10;
 const KIB: usize = 1024;
@@ -17,6 +19,8 @@ const KIB: usize = 1024;
 pub struct Resources {
     pub(crate) gate: Gate,
     pub(crate) memory: FrameMemory,
+    /// Files in hand have their own, so that they cannot keep frames waiting.
+    pub(crate) files: FrameMemory,
     pub(crate) peers: Arc<dyn PeerBook>,
     pub(crate) attendance: Attendance,
 }
@@ -27,6 +31,7 @@ impl Resources {
         Resources {
             gate: Gate::new(connections_max),
             memory: FrameMemory::new(frame_memory_max),
+            files: FrameMemory::new(FILE_MEMORY_MAX),
             peers: Arc::new(Nobody),
             attendance: Attendance::default(),
         }

@@ -20,6 +20,11 @@ pub const SOURCES: &[Variant] = &[
         doc: "HL7 v2 over HTTP/1.1: a listener that takes one message with each `POST` and answers its acknowledgement.",
         fields: &[ENTRANCE_FIELDS, http::SOURCE_FIELDS],
     },
+    Variant {
+        name: "file",
+        doc: "Files in a folder: one message each, several one after the other, or batches.",
+        fields: &[file::SOURCE_FIELDS],
+    },
 ];
 
 /// Every kind of destination, by the value of `type`.
@@ -31,7 +36,7 @@ pub const DESTINATIONS: &[Variant] = &[
     },
     Variant {
         name: "file",
-        doc: "One file per message in a folder.",
+        doc: "Files in a folder: one for each message, one that grows, or batches.",
         fields: &[file::DESTINATION_FIELDS],
     },
 ];
@@ -43,6 +48,8 @@ pub enum SourceSettings {
     Mllp(mllp::ListenerSettings),
     /// A listener.
     Http(http::ListenerSettings),
+    /// A folder.
+    File(file::SourceSettings),
 }
 
 /// What a destination was told; two that are equal need no restart.
@@ -64,6 +71,7 @@ impl SourceSettings {
         match kind {
             "mllp" => mllp::ListenerSettings::read(section, diags).map(SourceSettings::Mllp),
             "http" => http::ListenerSettings::read(section, diags).map(SourceSettings::Http),
+            "file" => file::SourceSettings::read(section, diags).map(SourceSettings::File),
             _ => None,
         }
     }
@@ -73,14 +81,25 @@ impl SourceSettings {
         match self {
             SourceSettings::Mllp(settings) => Some(&settings.entrance),
             SourceSettings::Http(settings) => Some(&settings.entrance),
+            SourceSettings::File(_) => None,
         }
     }
 
     /// The address that it listens on, if it does.
     pub fn listens_on(&self) -> Option<SocketAddr> {
+        self.entrance().map(|entrance| entrance.listen)
+    }
+
+    /// What no other source can have at the same time, and what it does there, in words.
+    pub fn occupies(&self) -> Option<(&'static str, String)> {
         match self {
-            SourceSettings::Mllp(settings) => Some(settings.entrance.listen),
-            SourceSettings::Http(settings) => Some(settings.entrance.listen),
+            SourceSettings::Mllp(_) | SourceSettings::Http(_) => {
+                let address = self.listens_on().filter(|address| address.port() != 0)?;
+                Some(("listen on", address.to_string()))
+            }
+            SourceSettings::File(settings) => {
+                Some(("take files from", settings.folder.path.display().to_string()))
+            }
         }
     }
 }
@@ -122,6 +141,7 @@ impl fmt::Display for SourceSettings {
                 let kind = if settings.entrance.tls().is_some() { "https" } else { "http" };
                 write!(f, "{kind} {}{}", settings.entrance.listen, settings.path)
             }
+            SourceSettings::File(settings) => settings.fmt(f),
         }
     }
 }

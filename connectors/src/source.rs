@@ -7,7 +7,7 @@ use config::Name;
 use net::BindError;
 use tokio::sync::watch;
 
-use crate::{Flow, Intake, Resources, SourceSettings, http, mllp};
+use crate::{Flow, Intake, Resources, SourceSettings, file, http, mllp};
 
 /// One way in, opened and not yet working.
 ///
@@ -17,6 +17,8 @@ pub enum Source {
     Mllp(mllp::Listener),
     /// A bound http listener.
     Http(http::Listener),
+    /// A folder.
+    File(file::FolderSource),
 }
 
 /// Why a source cannot be opened.
@@ -25,6 +27,21 @@ pub enum OpenError {
     /// Its address cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A folder of it is not there, or cannot be used.
+    #[error("{0}")]
+    Folder(std::io::Error),
+}
+
+impl OpenError {
+    /// The next step.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            OpenError::Bind(_) => "another program may hold this address",
+            OpenError::Folder(_) => {
+                "make the folder, or mount it; a folder under `data/` is made by itself"
+            }
+        }
+    }
 }
 
 /// The counters of a source, which stay readable while it works and afterwards.
@@ -34,12 +51,14 @@ pub enum SourceStats {
     Mllp(Arc<mllp::ListenerStats>),
     /// Of an http listener.
     Http(Arc<http::ListenerStats>),
+    /// Of a folder.
+    File(Arc<file::SourceStats>),
 }
 
 /// What every kind of source counts, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceCounts {
-    /// Connections that peers hold now.
+    /// Connections that peers hold, or files in hand, now.
     pub peers: u64,
     /// Connections or files refused since the source was opened.
     pub refused: u64,
@@ -65,6 +84,10 @@ impl Source {
                 let listener = http::Listener::bind(settings.clone(), channel, resources).await?;
                 Ok(Source::Http(listener))
             }
+            SourceSettings::File(settings) => {
+                let opened = file::FolderSource::open(settings.clone(), resources).await;
+                opened.map(Source::File).map_err(OpenError::Folder)
+            }
         }
     }
 
@@ -73,6 +96,7 @@ impl Source {
         match self {
             Source::Mllp(listener) => Some(listener.address()),
             Source::Http(listener) => Some(listener.address()),
+            Source::File(_) => None,
         }
     }
 
@@ -81,6 +105,7 @@ impl Source {
         match self {
             Source::Mllp(listener) => SourceStats::Mllp(listener.stats()),
             Source::Http(listener) => SourceStats::Http(listener.stats()),
+            Source::File(folder) => SourceStats::File(folder.stats()),
         }
     }
 
@@ -89,6 +114,7 @@ impl Source {
         match self {
             Source::Mllp(listener) => listener.run(intake, flow).await,
             Source::Http(listener) => listener.run(intake, flow).await,
+            Source::File(folder) => folder.run(intake, flow).await,
         }
     }
 }
@@ -112,6 +138,18 @@ impl SourceStats {
                     peers: counts.connections,
                     refused: counts.refused + counts.requests_refused,
                     refusals: stats.refusals(),
+                    junk_bytes: 0,
+                }
+            }
+            SourceStats::File(stats) => {
+                let counts = stats.counts();
+                SourceCounts {
+                    peers: counts.reading,
+                    refused: counts.failed + counts.skipped,
+                    refusals: [("skipped", counts.skipped), ("errors", counts.failed)]
+                        .into_iter()
+                        .filter(|(_, n)| *n > 0)
+                        .collect(),
                     junk_bytes: 0,
                 }
             }

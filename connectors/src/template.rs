@@ -19,6 +19,7 @@ pub struct Template {
 enum Piece {
     Literal(String),
     Received,
+    Date,
     MessageId,
     DeliveryId,
     Part,
@@ -84,7 +85,8 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(literal) => text.push_str(literal),
-                Piece::Received => text.push_str(&received(out.received_us)),
+                Piece::Received => text.push_str(&time(out.received_us, "%Y%m%dT%H%M%S.%6fZ")),
+                Piece::Date => text.push_str(&time(out.received_us, "%Y%m%d")),
                 Piece::MessageId => text.push_str(out.message_id),
                 Piece::DeliveryId => text.push_str(out.delivery_id),
                 Piece::Part => text.push_str(&out.part.to_string()),
@@ -113,12 +115,13 @@ impl Piece {
     fn parse(inside: &str, start: usize) -> Result<Piece, TemplateError> {
         match inside {
             "received" => Ok(Piece::Received),
+            "date" => Ok(Piece::Date),
             "id" => Ok(Piece::MessageId),
             "delivery" => Ok(Piece::DeliveryId),
             "part" => Ok(Piece::Part),
             path if path.contains('-') => Piece::field(path, start),
             other => Err(TemplateError {
-                help: Some("write `{received}`, `{id}`, `{delivery}`, `{part}` or a field such as `{MSH-10}`".to_owned()),
+                help: Some("write `{received}`, `{date}`, `{id}`, `{delivery}`, `{part}` or a field such as `{MSH-10}`".to_owned()),
                 ..TemplateError::new("C0311", start..start + other.len(), &format!("`{other}` is not a value of a delivery"))
             }),
         }
@@ -162,6 +165,7 @@ impl fmt::Display for Template {
         self.pieces.iter().try_for_each(|piece| match piece {
             Piece::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
             Piece::Received => f.write_str("{received}"),
+            Piece::Date => f.write_str("{date}"),
             Piece::MessageId => f.write_str("{id}"),
             Piece::DeliveryId => f.write_str("{delivery}"),
             Piece::Part => f.write_str("{part}"),
@@ -171,9 +175,9 @@ impl fmt::Display for Template {
 }
 
 /// A time that sorts as text and needs no character a file name cannot have.
-fn received(us: i64) -> String {
+fn time(us: i64, format: &str) -> String {
     match Timestamp::from_microsecond(us) {
-        Ok(time) => time.strftime("%Y%m%dT%H%M%S.%6fZ").to_string(),
+        Ok(time) => time.strftime(format).to_string(),
         Err(_) => us.to_string(),
     }
 }

@@ -56,6 +56,7 @@ async fn bind(engine: &Engine, running: &Arc<Running>) -> Result<(), StartError>
     engine.open_source(running).await.map_err(|error| StartError::Source {
         channel: running.inlet.name().to_string(),
         problem: error.to_string(),
+        hint: error.hint(),
     })
 }
 

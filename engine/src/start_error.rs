@@ -18,6 +18,8 @@ pub enum StartError {
         channel: String,
         /// What the system said.
         problem: String,
+        /// The next step.
+        hint: &'static str,
     },
     /// A stored revision does not compile any more: variables, secrets or the engine have changed.
     #[error("channel `{channel}`: the revision in force cannot run\n{problems}")]
@@ -57,7 +59,7 @@ impl StartError {
             StartError::Open(OpenError::KeyMissing { .. }) => {
                 Some("put the key back; without it nothing in this store can be read")
             }
-            StartError::Source { .. } => Some("another program may hold this address"),
+            StartError::Source { hint, .. } => Some(hint),
             StartError::Open(_)
             | StartError::Store(_)
             | StartError::Revision { .. }

@@ -180,6 +180,9 @@ fn unreadable(bytes: &[u8]) -> Unreadable {
         }
         [b'<', ..] => "XML is not accepted here, only HL7 v2 with delimiters",
         [b'{' | b'[', ..] => "JSON is not accepted here, only HL7 v2 with delimiters",
+        [b'P', b'K', 3, 4, ..] | [0x1F, 0x8B, ..] => {
+            "this is a ZIP or gzip archive, not an HL7 v2 message"
+        }
         [b'%', b'P', b'D', b'F', ..] => "this is a PDF, not an HL7 v2 message",
         [0x16, 0x03, ..] => "this is TLS, and the listener does not expect it",
         _ if is_http(content) => "this is HTTP, not an HL7 v2 message",

@@ -21,6 +21,11 @@ impl NameTemplate {
         Template::parse(text).map(NameTemplate)
     }
 
+    /// The name of a file that holds several deliveries: the parts of a split message are not told apart.
+    pub fn render_for_many(&self, out: &Outgoing<'_>) -> String {
+        sanitise(&self.0.fill(out), "")
+    }
+
     /// The file name for a delivery: letters, digits, `.`, `_` and `-` only, whatever the message holds.
     pub fn render(&self, out: &Outgoing<'_>) -> String {
         let told_apart = self.0.tells_parts_apart();

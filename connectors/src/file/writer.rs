@@ -1,29 +1,27 @@
-//! Writes files so that a reader sees a whole one or none, and a crash loses none.
+//! The file destination: every delivery is on disk before it counts as delivered.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use phi::Phi;
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::settings::Settings;
+use super::settings::{BatchLimits, Mode, Settings};
+use super::{append, collect, single};
 use crate::{Evidence, Outcome, Outgoing};
 
-/// A file destination.
-///
-/// A file is written under a temporary name, synced, renamed without replacing anything, and the folder is synced.
-/// Delivery is at least once, and a repeat finds the same file and adds nothing.
+/// A file destination. Delivery is at least once.
 pub struct Writer {
     settings: Arc<Settings>,
+    /// Closes batches when their time has come, and what is open when this is dropped.
+    _closer: Option<oneshot::Sender<()>>,
 }
 
-/// What became of one file.
-enum Written {
+/// What became of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
     New,
     /// It was there already, byte for byte: an earlier try that was not recorded.
     Same,
@@ -32,20 +30,35 @@ enum Written {
 }
 
 impl Writer {
-    /// A writer; nothing is touched before the first delivery.
+    /// A writer; nothing is written before the first delivery.
     pub fn new(settings: Settings) -> Writer {
-        Writer { settings: Arc::new(settings) }
+        let settings = Arc::new(settings);
+        let closer = match settings.mode {
+            Mode::File | Mode::Append => None,
+            Mode::Batch(limits) => {
+                let (closer, closed) = oneshot::channel();
+                tokio::spawn(close_in_time(Arc::clone(&settings), limits, closed));
+                Some(closer)
+            }
+        };
+        Writer { settings, _closer: closer }
     }
 
     /// Writes one message. Disk work happens on a thread of its own, so that a slow disk holds nobody else up.
     pub async fn deliver(&mut self, out: &Outgoing<'_>) -> Outcome {
         let started = Instant::now();
-        let name = self.settings.name.render(out);
-        let temporary = temporary_name(out.delivery_id);
-        let (settings, body, final_name) =
+        let name = match self.settings.mode {
+            Mode::File => self.settings.name.render(out),
+            Mode::Append | Mode::Batch(_) => self.settings.name.render_for_many(out),
+        };
+        let delivery = out.delivery_id.to_owned();
+        let (settings, body, own_name) =
             (Arc::clone(&self.settings), out.body.clone(), name.clone());
-        let work =
-            tokio::task::spawn_blocking(move || write(&settings, &temporary, &final_name, &body));
+        let work = tokio::task::spawn_blocking(move || match settings.mode {
+            Mode::File => single::write(&settings, &own_name, &body, &delivery),
+            Mode::Append => append::write(&settings, &own_name, &body),
+            Mode::Batch(limits) => collect::add(&settings, limits, &own_name, &body, &delivery),
+        });
         let written =
             work.await.unwrap_or_else(|_| Err(io::Error::other("the disk work was broken off")));
         let evidence = |code, answered, text: Option<String>| Evidence {
@@ -62,7 +75,7 @@ impl Writer {
             Ok(Written::Taken) => Outcome::Never(evidence(
                 "name-taken",
                 true,
-                Some(format!("`{name}` exists with other content")),
+                Some(format!("`{name}` exists and is something else")),
             )),
             // The folder may be back, or the disk have room, at any time: a file is never given up for that.
             Err(error) => {
@@ -72,11 +85,32 @@ impl Writer {
     }
 }
 
-/// A name no reader looks at, one per delivery, so that two writers never share it.
-fn temporary_name(delivery_id: &str) -> String {
-    let id: String =
-        delivery_id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
-    format!(".{id}.tmp")
+/// Closes batches that are old enough, and in the end what is open: nothing may be left hidden that nobody adds to any more.
+async fn close_in_time(
+    settings: Arc<Settings>,
+    limits: BatchLimits,
+    mut closed: oneshot::Receiver<()>,
+) {
+    let mut trouble = String::new();
+    loop {
+        let ends = tokio::select! {
+            () = tokio::time::sleep(limits.look_every()) => false,
+            _ = &mut closed => true,
+        };
+        let own = Arc::clone(&settings);
+        let work = tokio::task::spawn_blocking(move || collect::close_due(&own, limits, ends));
+        match work.await.unwrap_or_else(|_| Err(io::Error::other("the disk work was broken off"))) {
+            Ok(()) => trouble.clear(),
+            Err(error) if trouble != error.to_string() => {
+                trouble = error.to_string();
+                tracing::warn!(folder = %settings.folder.display(), error = %error, "file.batch_not_closed");
+            }
+            Err(_) => {}
+        }
+        if ends {
+            return;
+        }
+    }
 }
 
 fn code_of(error: &io::Error) -> &'static str {
@@ -86,121 +120,4 @@ fn code_of(error: &io::Error) -> &'static str {
         Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => "not-allowed",
         _ => "unreachable",
     }
-}
-
-fn write(settings: &Settings, temporary: &str, name: &str, body: &Bytes) -> io::Result<Written> {
-    let folder = open_folder(settings)?;
-    let mut file = create(&folder, temporary)?;
-    let written = file
-        .write_all(body)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| publish(&folder, temporary, name, body));
-    if written.is_err() {
-        // Best effort: the error that matters is the first one, and the next try removes what is left.
-        let _ = rustix::fs::unlinkat(&folder, temporary, AtFlags::empty());
-    }
-    written
-}
-
-/// The folder itself: a link in its place could lead anywhere, so it is not followed.
-fn open_folder(settings: &Settings) -> io::Result<File> {
-    let open = || {
-        rustix::fs::openat(
-            CWD,
-            &settings.folder,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-    };
-    match open() {
-        Err(Errno::NOENT) if settings.makes_folder => {
-            make_folder(&settings.folder)?;
-            Ok(open()?.into())
-        }
-        opened => Ok(opened?.into()),
-    }
-}
-
-/// Makes a folder and what is missing above it, each synced into its parent before anything is put in.
-fn make_folder(path: &Path) -> io::Result<()> {
-    let parent =
-        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match rustix::fs::mkdir(path, Mode::RWXU) {
-        Ok(()) => File::open(parent)?.sync_all(),
-        Err(Errno::EXIST) => Ok(()),
-        Err(Errno::NOENT) if parent != path => {
-            make_folder(parent)?;
-            make_folder(path)
-        }
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-/// Gives a synced file its name, and makes that last.
-fn publish(folder: &File, temporary: &str, name: &str, body: &Bytes) -> io::Result<Written> {
-    let written = match rename(folder, temporary, name) {
-        Ok(()) => Written::New,
-        Err(Errno::EXIST) => {
-            rustix::fs::unlinkat(folder, temporary, AtFlags::empty())?;
-            if holds(folder, name, body)? { Written::Same } else { Written::Taken }
-        }
-        Err(errno) => return Err(errno.into()),
-    };
-    folder.sync_all()?;
-    Ok(written)
-}
-
-/// Makes the temporary file and locks it, so that a try that was broken off and still runs cannot get mixed up with this one.
-fn create(folder: &File, temporary: &str) -> io::Result<File> {
-    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let create = || {
-        rustix::fs::openat(
-            folder,
-            temporary,
-            flags | OFlags::CREATE | OFlags::EXCL,
-            Mode::RUSR | Mode::WUSR | Mode::RGRP,
-        )
-    };
-    let file: File = match create() {
-        Err(Errno::EXIST) => {
-            let left: File = rustix::fs::openat(folder, temporary, flags, Mode::empty())?.into();
-            rustix::fs::flock(&left, FlockOperation::NonBlockingLockExclusive)?;
-            // Nobody writes it: a crash left it, and it is this delivery's own.
-            rustix::fs::unlinkat(folder, temporary, AtFlags::empty())?;
-            create()?.into()
-        }
-        created => created?.into(),
-    };
-    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-    Ok(file)
-}
-
-/// Gives the file its name unless something has it already.
-fn rename(folder: &File, temporary: &str, name: &str) -> rustix::io::Result<()> {
-    match rustix::fs::renameat_with(folder, temporary, folder, name, RenameFlags::NOREPLACE) {
-        // Some network file systems cannot do that in one step; a link does not replace either.
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            rustix::fs::linkat(folder, temporary, folder, name, AtFlags::empty())?;
-            rustix::fs::unlinkat(folder, temporary, AtFlags::empty())
-        }
-        renamed => renamed,
-    }
-}
-
-/// Whether a file is there with just these bytes.
-fn holds(folder: &File, name: &str, body: &Bytes) -> io::Result<bool> {
-    // A pipe in its place must not make us wait, nor a link lead us away.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file: File = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
-        Ok(file) => file.into(),
-        Err(Errno::LOOP | Errno::NXIO) => return Ok(false),
-        Err(errno) => return Err(errno.into()),
-    };
-    let about = file.metadata()?;
-    if !about.is_file() || about.len() != body.len() as u64 {
-        return Ok(false);
-    }
-    let mut bytes = Vec::with_capacity(body.len());
-    file.take(about.len() + 1).read_to_end(&mut bytes)?;
-    Ok(bytes == body.as_ref())
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use connectors::file::{NameTemplate, Settings, Writer};
+use connectors::file::{Mode, NameTemplate, Settings, Writer};
 use connectors::{Outcome, Outgoing};
 use tempfile::TempDir;
 
@@ -14,6 +14,7 @@ fn settings(folder: &Path, name: &str) -> Settings {
         folder: folder.to_owned(),
         makes_folder: false,
         name: NameTemplate::parse(name).unwrap(),
+        mode: Mode::File,
     }
 }
 

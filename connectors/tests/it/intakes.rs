@@ -141,3 +141,33 @@ impl Intake for Manual {
         Box::pin(std::future::ready(()))
     }
 }
+
+/// An intake that accepts everything and says where it came from: the place, and the batch.
+pub struct Places(mpsc::UnboundedSender<(String, Option<String>)>);
+
+impl Places {
+    pub fn new() -> (Arc<Places>, mpsc::UnboundedReceiver<(String, Option<String>)>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Arc::new(Places(sender)), receiver)
+    }
+}
+
+impl Intake for Places {
+    fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let batch = incoming.batch.as_deref().map(str::to_owned);
+        self.0.send((incoming.peer.place.to_string(), batch)).ok();
+        Box::pin(std::future::ready(Answer::Silent))
+    }
+
+    fn refuse(
+        &self,
+        incoming: Incoming,
+        _: Refusal,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        self.receive(incoming)
+    }
+
+    fn fragment(&self, _: Incoming, _: BrokenFrame) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::ready(()))
+    }
+}

@@ -6,6 +6,8 @@
 mod batches;
 mod corpus;
 mod file;
+mod file_modes;
+mod file_source;
 mod framing;
 mod http_source;
 mod intakes;

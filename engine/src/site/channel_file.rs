@@ -67,7 +67,7 @@ pub struct ChannelPlan {
     /// Where it sends them, in the order of the file and of the program.
     pub destinations: Vec<DestinationPlan>,
     /// Where the file says what it listens on.
-    pub listen_span: Span,
+    pub source_span: Span,
 }
 
 /// A destination ready to run.
@@ -88,7 +88,7 @@ pub(super) struct Read {
     source: SourceSettings,
     channel: Channel,
     destinations: Vec<DestinationPlan>,
-    listen_span: Span,
+    source_span: Span,
 }
 
 impl ChannelPlan {
@@ -98,7 +98,7 @@ impl ChannelPlan {
             source: read.source,
             channel: Arc::new(read.channel),
             destinations: read.destinations,
-            listen_span: read.listen_span,
+            source_span: read.source_span,
         }
     }
 
@@ -222,12 +222,14 @@ pub(super) fn read(
         tables,
         diagnostics,
     );
-    let listen_span = source.as_ref().map(|(_, section)| section.span_of("listen"));
+    let source_span = source
+        .as_ref()
+        .map(|(kind, section)| section.span_of(if *kind == "file" { "folder" } else { "listen" }));
     Some(Read {
         source: source_settings?,
         channel: channel?,
         destinations: plans.into_iter().collect::<Option<Vec<_>>>()?,
-        listen_span: listen_span?,
+        source_span: source_span?,
     })
 }
 

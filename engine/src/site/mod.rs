@@ -93,7 +93,7 @@ pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
     let vars = files.vars(environment, &mut diagnostics);
     let surroundings = Surroundings::new(vars, &paths, server.as_ref());
     let (channels, mut broken) = compile_all(&files, &surroundings, &mut diagnostics);
-    check_addresses(&channels, &mut diagnostics);
+    check_places(&channels, &mut diagnostics);
     let errors = errors_by_file(&diagnostics);
     broken.extend(errors.iter().filter_map(|path| channel_of(path)));
     let sound =
@@ -161,25 +161,20 @@ fn warn_of_unused(files: &SiteFiles, used: &[Name], diagnostics: &mut Diagnostic
     }
 }
 
-/// Two sources cannot listen on one address.
-fn check_addresses(channels: &BTreeMap<Name, ChannelPlan>, diagnostics: &mut Diagnostics) {
-    let mut taken: BTreeMap<std::net::SocketAddr, &ChannelPlan> = BTreeMap::new();
+/// Two sources cannot listen on one address, nor take files from one folder.
+fn check_places(channels: &BTreeMap<Name, ChannelPlan>, diagnostics: &mut Diagnostics) {
+    let mut taken: BTreeMap<String, &ChannelPlan> = BTreeMap::new();
     for plan in channels.values() {
-        let Some(address) = plan.listens_on().filter(|address| address.port() != 0) else {
-            continue;
-        };
-        match taken.get(&address) {
+        let Some((does, place)) = plan.source.occupies() else { continue };
+        match taken.get(&place) {
             Some(first) => {
-                diagnostics
-                    .error("C0208", plan.listen_span, format!("two channels listen on {address}"))
-                    .label("taken")
-                    .related(
-                        first.listen_span,
-                        format!("channel `{}` listens here", first.file.name),
-                    );
+                let said = format!("two channels {does} {place}");
+                let error = diagnostics.error("C0208", plan.source_span, said).label("taken");
+                let words = format!("channel `{}` has it", first.file.name);
+                error.related(first.source_span, words);
             }
             None => {
-                taken.insert(address, plan);
+                taken.insert(place, plan);
             }
         }
     }

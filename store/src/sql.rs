@@ -53,6 +53,8 @@ pub(crate) enum Value {
     Text(Option<String>),
     Blob(Option<Vec<u8>>),
     Id(Option<Uuid>),
+    /// One after the other in one value; never comes out of a statement.
+    Ids(Vec<Uuid>),
 }
 
 macro_rules! value_from {

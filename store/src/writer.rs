@@ -15,7 +15,7 @@ use crate::backend::{Backend, Done, Framing, Job, Run};
 use crate::channels::Channels;
 use crate::error::StoreError;
 use crate::fence;
-use crate::group::{Assembled, Item, Unwritten, Work};
+use crate::group::{Assembled, Item, OpenMessages, Unwritten, Work};
 
 /// Receives and settles in one group, each.
 const GROUP_MAX: usize = 64;
@@ -142,6 +142,7 @@ pub(crate) struct Writer {
     load: Arc<Load>,
     hurry: Arc<Hurry>,
     waiting: VecDeque<Command>,
+    open: OpenMessages,
     failed: watch::Sender<bool>,
     now_us: i64,
     share: Share,
@@ -183,6 +184,7 @@ impl Writer {
             load,
             hurry,
             waiting: VecDeque::new(),
+            open: OpenMessages::default(),
             failed,
             now_us,
             share,
@@ -299,12 +301,14 @@ impl Writer {
             return;
         }
         if let Err(error) = self.write_rounds(&mut assembled).await {
+            self.open.forget();
             self.note(&error);
             assembled.fail(&error);
             self.recover(&error).await;
             return;
         }
         self.channels.advance(&assembled.group.messages);
+        self.open.written(&assembled.group);
         assembled.succeed();
     }
 
@@ -313,10 +317,14 @@ impl Writer {
             assembled.look_up_decisions(&mut *self.backend).await?;
         }
         for _ in 0..ROUNDS_MAX {
-            assembled.number(&self.channels, self.now_us);
+            self.open.recall(&mut *self.backend, &assembled.group.settles).await?;
+            assembled.number(&self.channels, &self.open, self.now_us);
             match self.backend.write(&assembled.group, Framing::Whole).await {
                 Ok(()) => return Ok(()),
-                Err(Unwritten::Unexpected) => assembled.resolve(&mut *self.backend).await?,
+                Err(Unwritten::Unexpected) => {
+                    self.open.doubt(&assembled.group.settles);
+                    assembled.resolve(&mut *self.backend).await?;
+                }
                 Err(Unwritten::Fenced) => {
                     let lost = fence::lost(&mut *self.backend, &assembled.group.fences).await?;
                     lost.iter().for_each(|channel| self.channels.lose(*channel));
@@ -329,6 +337,7 @@ impl Writer {
     }
 
     async fn act(&mut self, job: Job) {
+        self.open.forget();
         match self.transact(job.run).await {
             Ok(done) => {
                 (done.after)();

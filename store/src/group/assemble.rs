@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::rows::{DecideRow, MessageRow, SettleRow, TryRow};
-use super::{Counts, Group};
+use super::{Counts, Group, OpenMessages};
 use crate::channels::Channels;
 use crate::error::StoreError;
 use crate::receipt::{Committed, OnCommit, Received};
@@ -171,8 +171,8 @@ impl Assembled {
         }
     }
 
-    /// Allots `seq` in order, and sums what the group adds to the counters. Called before every writing.
-    pub(crate) fn number(&mut self, channels: &Channels, now_us: i64) {
+    /// Allots `seq` in order, and works out which messages end and what the group adds to the counters. Called before every writing.
+    pub(crate) fn number(&mut self, channels: &Channels, open: &OpenMessages, now_us: i64) {
         let group = &mut self.group;
         group.now_us = now_us;
         group.keys = self.fresh.iter().map(|fresh| Arc::clone(&fresh.row)).collect();
@@ -185,10 +185,11 @@ impl Assembled {
                 *seq = message.seq;
             }
         }
-        self.group.counts = self.counts();
+        self.group.ends = open.ends(&self.group.settles);
+        self.group.counts = self.counts(open);
     }
 
-    fn counts(&self) -> Counts {
+    fn counts(&self, open: &OpenMessages) -> Counts {
         let mut counts = Counts::default();
         let group = &self.group;
         for message in &group.messages {
@@ -214,6 +215,17 @@ impl Assembled {
             if delivery.state == DeliveryState::Dead.code() {
                 counts.destination(of.channel, delivery.destination, What::DeliveriesDead, 1);
             }
+        }
+        for settle in &group.settles {
+            let state = DeliveryState::from_code(settle.state);
+            if let (Some(destination), Some(what)) =
+                (open.destination(settle), state.and_then(What::settled))
+            {
+                counts.destination(settle.channel, destination, what, 1);
+            }
+        }
+        for end in &group.ends {
+            count_outcome(&mut counts, end.channel, end.disposition, None);
         }
         for reply in &self.replies {
             match reply {

@@ -2,15 +2,17 @@
 
 mod assemble;
 mod counts;
+mod open;
 mod rare;
 mod resolve;
 mod rows;
 
 pub(crate) use assemble::{Assembled, Item, Work, count_outcome};
-pub(crate) use counts::{Counts, hour_of};
+pub(crate) use counts::{Counter, Counts, hour_of};
+pub(crate) use open::OpenMessages;
 pub(crate) use rare::write_rare;
 pub(crate) use rows::{
-    DecideRow, DeliveryRow, MessageBody, MessageRow, Of, OutcomeRow, SettleRow, TryRow,
+    DecideRow, DeliveryRow, EndRow, MessageBody, MessageRow, Of, OutcomeRow, SettleRow, TryRow,
 };
 
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use crate::seal::KeyRow;
 pub(crate) struct Group {
     pub messages: Vec<MessageRow>,
     pub settles: Vec<SettleRow>,
+    /// The messages that the settles end.
+    pub ends: Vec<EndRow>,
     pub decides: Vec<DecideRow>,
     pub tries: Vec<TryRow>,
     /// Data keys that blobs of this group may be the first to use.
@@ -31,8 +35,8 @@ pub(crate) struct Group {
     pub counts: Counts,
     /// The epochs that must still hold, by channel.
     pub fences: Vec<(i64, i64)>,
-    /// Duplicate tokens were looked up: those that are there already are replaced.
-    pub duplicates_known: bool,
+    /// Duplicate tokens were looked up: those that are there already give way.
+    pub tokens_known: bool,
     /// The time of the group.
     pub now_us: i64,
 }
@@ -43,7 +47,7 @@ impl Group {
         !self.decides.is_empty()
             || !self.tries.is_empty()
             || !self.keys.is_empty()
-            || self.duplicates_known
+            || self.tokens_known
             || self
                 .messages
                 .iter()
@@ -62,6 +66,19 @@ impl Group {
             .iter()
             .flat_map(|row| row.deliveries.iter().map(|delivery| (row.of(), delivery)));
         of_messages.chain(of_decides)
+    }
+
+    /// The duplicate tokens, with the message that a repeat is compared with: the last one that has it.
+    pub(crate) fn tokens(&self) -> Vec<(i64, Uuid)> {
+        let mut tokens: Vec<(i64, Uuid)> = Vec::with_capacity(self.messages.len());
+        for message in &self.messages {
+            let Some(token) = message.duplicate else { continue };
+            match tokens.iter_mut().find(|(known, _)| *known == token) {
+                Some((_, last)) => *last = message.id,
+                None => tokens.push((token, message.id)),
+            }
+        }
+        tokens
     }
 
     /// Every body that is stored, under its id.

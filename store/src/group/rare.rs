@@ -10,6 +10,7 @@ statements! {
     COUNT_TRY = "update messages set tries = tries + 1 where id = $1 and channel = $2 and revision is null";
     DECIDE = "update messages set disposition = $2, final_us = $3, revision = $4, reason_code = $5, reason_step = $6, signature = $7,
         error = $8 where id = $1 and revision is null";
+    DROP_TOKEN = "delete from dups where token = $1";
     INSERT_LANE = "insert into delivery_keys (delivery, n, lane) values ($1, $2, $3)";
 }
 
@@ -17,6 +18,11 @@ statements! {
 pub(crate) async fn write_rare(session: &mut dyn Session, group: &Group) -> Result<(), StoreError> {
     for key in &group.keys {
         insert_key(session, key, group.now_us).await?;
+    }
+    if group.tokens_known {
+        for (token, _) in group.tokens() {
+            session.run(DROP_TOKEN, values![token]).await?;
+        }
     }
     for row in &group.tries {
         session.run(COUNT_TRY, values![row.message, row.channel]).await?;

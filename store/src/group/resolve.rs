@@ -112,7 +112,7 @@ impl Assembled {
             }
         }
         self.group.messages = kept;
-        self.group.duplicates_known = true;
+        self.group.tokens_known = true;
         self.drop_stale_settles(session).await
     }
 

@@ -92,6 +92,13 @@ impl SettleRow {
     }
 }
 
+/// The end of a message: its last delivery is final.
+pub(crate) struct EndRow {
+    pub message: Uuid,
+    pub channel: i64,
+    pub disposition: i64,
+}
+
 /// A decision about a message that is on disk without one.
 pub(crate) struct DecideRow {
     pub message: Uuid,

@@ -16,6 +16,7 @@ pub(super) fn arguments(values: Vec<Value>) -> Result<PgArguments, StoreError> {
             Value::Text(value) => arguments.add(value),
             Value::Blob(value) => arguments.add(value),
             Value::Id(value) => arguments.add(value),
+            Value::Ids(ids) => arguments.add(ids),
         }
         .map_err(refused)?;
     }

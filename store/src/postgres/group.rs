@@ -1,7 +1,4 @@
 //! Writes a group: one statement, so one round trip and one commit.
-//!
-//! All parts of a statement see the database as it was before it, so what a settle makes of its message is worked out from the rows that it
-//! moved together with those that it found.
 
 use sqlx::Arguments;
 use sqlx::postgres::PgArguments;
@@ -11,80 +8,59 @@ use super::fault;
 use crate::error::StoreError;
 use crate::group::{Group, MessageBody, hour_of};
 
-/// The text of a group; `{DUPLICATES}` differs when the tokens have been looked up.
-macro_rules! group_text {
-    ($duplicates:literal) => {
-        concat!(
-            "with fence as materialized (",
-            "  select o.channel from channel_owner o join unnest($1::bigint[], $2::bigint[]) as f (channel, epoch)",
-            "  on f.channel = o.channel and f.epoch = o.epoch for share of o",
-            "), m as (",
-            "  insert into messages (id, channel, seq, received_us, origin, parent, trace, peer, application, facility, kind, version, charset,",
-            "  control_id, control_token, digest, duplicate, bytes, body, lone_lf, ack_code, disposition, final_us, tries, revision, reason_code,",
-            "  reason_step, signature, error, batch)",
-            "  select * from unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::uuid[], $9::uuid[], $10::text[],",
-            "  $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::bytea[], $18::bytea[], $19::bigint[],",
-            "  $20::bigint[], $21::uuid[], $22::bigint[], $23::text[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::text[],",
-            "  $29::bigint[], $30::bytea[], $31::bytea[], $32::text[])",
-            "), t as (",
-            $duplicates,
-            "), b as (",
-            "  insert into bodies (id, blob) select * from unnest($33::uuid[], $34::bytea[])",
-            "), d as (",
-            "  insert into deliveries (message, id, channel, destination, seq, part, own_body, lane, state, changed_us, next_us, tried_us, tries,",
-            "  answered_tries, reason_code, reason_step, signature, error)",
-            "  select message, id, channel, destination, seq, part, own_body, lane, state, received_us, received_us,",
-            "  - greatest(abs(received_us), 1), 0, 0, reason_code, reason_step, signature, error",
-            "  from unnest($35::uuid[], $36::uuid[], $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[], $42::bytea[],",
-            "  $43::bigint[], $44::bigint[], $45::text[], $46::bigint[], $47::bytea[], $48::bytea[])",
-            "  as x (message, id, channel, destination, seq, part, own_body, lane, state, received_us, reason_code, reason_step, signature, error)",
-            "), s as materialized (",
-            "  select * from unnest($49::uuid[], $50::uuid[], $51::bigint[], $52::bigint[], $53::text[], $54::bigint[], $55::bigint[], $56::text[],",
-            "  $57::text[], $58::bigint[], $59::bytea[], $60::bytea[])",
-            "  as x (message, delivery, state, until_us, reason_code, started_us, duration_us, peer, code, answered, response, error)",
-            "), moved as (",
-            "  update deliveries set state = case when deliveries.state = 12 and s.state = 11 then 12 else s.state end,",
-            "  changed_us = s.started_us + s.duration_us, next_us = s.until_us, tried_us = s.started_us, tries = tries + 1,",
-            "  answered_tries = answered_tries + s.answered,",
-            "  first_answered_us = case when s.answered = 1 and s.state = 11 then coalesce(first_answered_us, s.started_us)",
-            "  else first_answered_us end, reason_code = s.reason_code",
-            "  from s where deliveries.message = s.message and deliveries.id = s.delivery and deliveries.state < 20",
-            "  and deliveries.tried_us <> s.started_us",
-            "  returning deliveries.message, deliveries.id, deliveries.channel, deliveries.destination, s.state as went, deliveries.state",
-            "), a as (",
-            "  insert into attempts (message, delivery, started_us, duration_us, peer, code, answered, response, error)",
-            "  select message, delivery, started_us, duration_us, peer, code, answered, response, error from s",
-            "  on conflict do nothing",
-            "), tally as (",
-            "  select x.message, count(*) filter (where x.state < 20) as open, count(*) filter (where x.state = 20) as delivered,",
-            "  count(*) filter (where x.state = 21) as dead, count(*) as total from (",
-            "  select o.message, coalesce(n.state, o.state) as state from deliveries o left join moved n on n.message = o.message and n.id = o.id",
-            "  where o.message in (select message from moved where state >= 20)) x group by x.message",
-            "), final as (",
-            "  update messages set disposition = case when tally.delivered = tally.total then 20 when tally.delivered > 0 then 21",
-            "  when tally.dead > 0 then 25 else 26 end, final_us = $61",
-            "  from tally where messages.id = tally.message and tally.open = 0 and messages.disposition = 10",
-            "  returning messages.channel, messages.disposition",
-            "), c as (",
-            "  insert into counters (hour, channel, destination, what, n)",
-            "  select $62, channel, destination, what, sum(n) from (",
-            "  select * from unnest($63::bigint[], $64::bigint[], $65::bigint[], $66::bigint[]) as x (channel, destination, what, n)",
-            "  union all select channel, destination, went + 22, 1 from moved",
-            "  union all select channel, 0, disposition, 1 from final) y",
-            "  group by channel, destination, what order by channel, destination, what",
-            "  on conflict (hour, channel, destination, what) do update set n = counters.n + excluded.n",
-            ") select expect((select count(*) from fence) = cardinality($1::bigint[]), 'HF001'),",
-            " expect((select count(*) from moved) = cardinality($49::uuid[]), 'HU001')"
-        )
-    };
-}
-
-pub(super) const GROUP: &str = group_text!(
-    "insert into dups (token, message) select x.token, x.id from unnest($3::uuid[], $19::bigint[]) as x (id, token) where x.token is not null"
-);
-pub(super) const GROUP_REPLACING: &str = group_text!(
-    "insert into dups (token, message) select x.token, x.id from unnest($3::uuid[], $19::bigint[]) as x (id, token) where x.token is not null \
-     on conflict (token) do update set message = excluded.message"
+/// The text of a group.
+pub(super) const GROUP: &str = concat!(
+    "with fence as materialized (",
+    "  select o.channel from channel_owner o join unnest($1::bigint[], $2::bigint[]) as f (channel, epoch)",
+    "  on f.channel = o.channel and f.epoch = o.epoch for share of o",
+    "), m as (",
+    "  insert into messages (id, channel, seq, received_us, origin, parent, trace, peer, application, facility, kind, version, charset,",
+    "  control_id, control_token, digest, duplicate, bytes, body, lone_lf, ack_code, disposition, final_us, tries, revision, reason_code,",
+    "  reason_step, signature, error, batch)",
+    "  select * from unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::uuid[], $9::uuid[], $10::text[],",
+    "  $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::bytea[], $18::bytea[], $19::bigint[],",
+    "  $20::bigint[], $21::uuid[], $22::bigint[], $23::text[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::text[],",
+    "  $29::bigint[], $30::bytea[], $31::bytea[], $32::text[])",
+    "), t as (",
+    "  insert into dups (token, message) select * from unnest($69::bigint[], $70::uuid[])",
+    "), b as (",
+    "  insert into bodies (id, blob) select * from unnest($33::uuid[], $34::bytea[])",
+    "), d as (",
+    "  insert into deliveries (message, id, channel, destination, seq, part, own_body, lane, state, changed_us, next_us, tried_us, tries,",
+    "  answered_tries, reason_code, reason_step, signature, error)",
+    "  select message, id, channel, destination, seq, part, own_body, lane, state, received_us, received_us,",
+    "  - greatest(abs(received_us), 1), 0, 0, reason_code, reason_step, signature, error",
+    "  from unnest($35::uuid[], $36::uuid[], $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[], $42::bytea[],",
+    "  $43::bigint[], $44::bigint[], $45::text[], $46::bigint[], $47::bytea[], $48::bytea[])",
+    "  as x (message, id, channel, destination, seq, part, own_body, lane, state, received_us, reason_code, reason_step, signature, error)",
+    "), s as materialized (",
+    "  select * from unnest($49::uuid[], $50::uuid[], $51::bigint[], $52::bigint[], $53::text[], $54::bigint[], $55::bigint[], $56::text[],",
+    "  $57::text[], $58::bigint[], $59::bytea[], $60::bytea[])",
+    "  as x (message, delivery, state, until_us, reason_code, started_us, duration_us, peer, code, answered, response, error)",
+    "), moved as (",
+    "  update deliveries set state = case when deliveries.state = 12 and s.state = 11 then 12 else s.state end,",
+    "  changed_us = s.started_us + s.duration_us, next_us = s.until_us, tried_us = s.started_us, tries = tries + 1,",
+    "  answered_tries = answered_tries + s.answered,",
+    "  first_answered_us = case when s.answered = 1 and s.state = 11 then coalesce(first_answered_us, s.started_us)",
+    "  else first_answered_us end, reason_code = s.reason_code",
+    "  from s where deliveries.message = s.message and deliveries.id = s.delivery and deliveries.state < 20",
+    "  and deliveries.tried_us <> s.started_us",
+    "  returning 1",
+    "), a as (",
+    "  insert into attempts (message, delivery, started_us, duration_us, peer, code, answered, response, error)",
+    "  select message, delivery, started_us, duration_us, peer, code, answered, response, error from s",
+    "  on conflict do nothing",
+    "), e as (",
+    "  update messages set disposition = x.disposition, final_us = $61",
+    "  from unnest($62::uuid[], $63::bigint[]) as x (id, disposition) where messages.id = x.id and messages.disposition = 10",
+    "  returning 1",
+    "), c as (",
+    "  insert into counters (hour, channel, destination, what, n)",
+    "  select $64, x.* from unnest($65::bigint[], $66::bigint[], $67::bigint[], $68::bigint[]) as x (channel, destination, what, n)",
+    "  on conflict (hour, channel, destination, what) do update set n = counters.n + excluded.n",
+    ") select expect((select count(*) from fence) = cardinality($1::bigint[]), 'HF001'),",
+    " expect((select count(*) from moved) = cardinality($49::uuid[]), 'HU001'),",
+    " expect((select count(*) from e) = cardinality($62::uuid[]), 'HU001')"
 );
 
 const _: () = assert!(
@@ -126,12 +102,17 @@ pub(super) fn arguments(group: &Group) -> Result<PgArguments, StoreError> {
     add_deliveries(&mut arrays, group);
     add_settles(&mut arrays, group);
     arrays.add(group.now_us);
+    arrays.column(&group.ends, |row| row.message);
+    arrays.column(&group.ends, |row| row.disposition);
     arrays.add(hour_of(group.now_us));
     let counts: Vec<_> = group.counts.iter().collect();
     arrays.column(&counts, |(counter, _)| counter.channel);
     arrays.column(&counts, |(counter, _)| counter.destination);
     arrays.column(&counts, |(counter, _)| counter.what.code());
     arrays.column(&counts, |(_, n)| *n);
+    let tokens = group.tokens();
+    arrays.column(&tokens, |(token, _)| *token);
+    arrays.column(&tokens, |(_, message)| *message);
     if arrays.refused {
         return Err(StoreError::Internal("a value could not be bound".to_owned()));
     }

@@ -75,9 +75,8 @@ impl PostgresBackend {
             write_rare(self, group).await?;
         }
         let arguments = group::arguments(group)?;
-        let text = if group.duplicates_known { group::GROUP_REPLACING } else { group::GROUP };
-        let done =
-            self.ask(|connection| connection.execute(sqlx::query_with(text, arguments))).await;
+        let query = sqlx::query_with(group::GROUP, arguments);
+        let done = self.ask(|connection| connection.execute(query)).await;
         if let Err(asked) = done {
             return Err(match asked {
                 Asked::Gone => Unwritten::Failed(self.judge(StoreError::Unavailable)),

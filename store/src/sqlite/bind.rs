@@ -14,23 +14,11 @@ pub(crate) struct Binds {
 }
 
 impl Binds {
-    pub(crate) fn with_room(count: usize) -> Binds {
-        let mut binds = Binds::default();
-        binds.arguments.reserve(count, 0);
-        binds
-    }
-
     pub(crate) fn add<'t, T>(&mut self, value: T)
     where
         T: sqlx::Encode<'t, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
     {
         self.refused |= self.arguments.add(value).is_err();
-    }
-
-    pub(crate) fn nulls(&mut self, count: usize) {
-        for _ in 0..count {
-            self.add(None::<i64>);
-        }
     }
 
     pub(crate) fn finish(self) -> Result<SqliteArguments, StoreError> {
@@ -42,13 +30,16 @@ impl Binds {
 }
 
 pub(crate) fn arguments(values: Vec<Value>) -> Result<SqliteArguments, StoreError> {
-    let mut binds = Binds::with_room(values.len());
+    let mut binds = Binds::default();
     for value in values {
         match value {
             Value::Int(value) => binds.add(value),
             Value::Text(value) => binds.add(value),
             Value::Blob(value) => binds.add(value),
             Value::Id(value) => binds.add(value.map(|id| id.as_bytes().to_vec())),
+            Value::Ids(ids) => {
+                binds.add(ids.iter().flat_map(|id| *id.as_bytes()).collect::<Vec<u8>>())
+            }
         }
     }
     binds.finish()

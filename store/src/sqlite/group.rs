@@ -1,95 +1,108 @@
-//! Writes a group.
+//! Cuts a group into pieces and binds them.
 
 use sqlx::sqlite::SqliteArguments;
+use uuid::Uuid;
 
 use super::bind::Binds;
-use super::texts::{
-    ATTEMPT_COLUMNS, BODY_COLUMNS, COUNTER_COLUMNS, DELIVERY_COLUMNS, DUPLICATE_COLUMNS,
-    MESSAGE_COLUMNS, MOVE_COLUMNS, Shape, size,
-};
+use super::texts::{Kind, Piece, ROWS_MAX, Shape};
 use crate::error::StoreError;
-use crate::group::{DeliveryRow, Group, MessageBody, MessageRow, Of, SettleRow, hour_of};
+use crate::group::{
+    Counter, DeliveryRow, EndRow, Group, MessageBody, MessageRow, Of, SettleRow, hour_of,
+};
 
-pub(super) fn shape(group: &Group, whole: bool) -> Shape {
-    Shape {
-        messages: size(group.messages.len()),
-        bodies: size(group.bodies().count()),
-        duplicates: size(
-            group.messages.iter().filter(|message| message.duplicate.is_some()).count(),
-        ),
-        deliveries: size(group.deliveries().count()),
-        settles: size(group.settles.len()),
-        counters: size(group.counts.len()),
-        whole,
-        replace: group.duplicates_known,
-    }
+/// Up to so many rows a group is one text.
+const SMALL: usize = 24;
+
+/// The rows of a group, each kind in one list.
+pub(super) struct Rows<'a> {
+    group: &'a Group,
+    tokens: Vec<(i64, Uuid)>,
+    bodies: Vec<(Uuid, &'a [u8])>,
+    deliveries: Vec<(Of, &'a DeliveryRow)>,
+    counters: Vec<(Counter, i64)>,
 }
 
-impl Shape {
-    pub(super) fn is_empty(&self) -> bool {
-        self.messages
-            + self.bodies
-            + self.duplicates
-            + self.deliveries
-            + self.settles
-            + self.counters
-            == 0
-    }
-
-    fn binds(&self) -> usize {
-        self.messages * MESSAGE_COLUMNS
-            + self.bodies * BODY_COLUMNS
-            + self.duplicates * DUPLICATE_COLUMNS
-            + self.deliveries * DELIVERY_COLUMNS
-            + self.settles * (MOVE_COLUMNS + ATTEMPT_COLUMNS + 5)
-            + self.counters * COUNTER_COLUMNS
-            + 4
-    }
-}
-
-/// The binds of a group, in the order of its text.
-pub(super) fn binds(group: &Group, shape: &Shape) -> Result<SqliteArguments, StoreError> {
-    let mut binds = Binds::with_room(shape.binds());
-    for message in &group.messages {
-        bind_message(&mut binds, message, group.now_us);
-    }
-    binds.nulls((shape.messages - group.messages.len()) * MESSAGE_COLUMNS);
-    let mut rows = 0;
-    for message in &group.messages {
-        if let Some(token) = message.duplicate {
-            binds.add(token);
-            binds.add(&message.id.as_bytes()[..]);
-            rows += 1;
+impl<'a> Rows<'a> {
+    pub(super) fn of(group: &'a Group) -> Rows<'a> {
+        Rows {
+            group,
+            tokens: group.tokens(),
+            bodies: group.bodies().collect(),
+            deliveries: group.deliveries().collect(),
+            counters: group.counts.iter().collect(),
         }
     }
-    binds.nulls((shape.duplicates - rows) * DUPLICATE_COLUMNS);
-    rows = 0;
-    for (id, blob) in group.bodies() {
-        binds.add(&id.as_bytes()[..]);
-        binds.add(blob);
-        rows += 1;
+
+    /// The texts that write them, one after the other; `whole` when the group has a transaction of its own.
+    pub(super) fn texts(&self, whole: bool) -> Vec<(Shape, Vec<Piece>)> {
+        let counts = [
+            (Kind::Messages, self.group.messages.len()),
+            (Kind::Tokens, self.tokens.len()),
+            (Kind::Bodies, self.bodies.len()),
+            (Kind::Deliveries, self.deliveries.len()),
+            (Kind::Settles, self.group.settles.len()),
+            (Kind::Ends, self.group.ends.len()),
+            (Kind::Counters, self.counters.len()),
+        ];
+        let pieces = counts.into_iter().flat_map(|(kind, all)| {
+            let piece = move |from| Piece { kind, from, rows: ROWS_MAX.min(all - from) };
+            (0..all).step_by(ROWS_MAX).map(piece)
+        });
+        let small = counts.iter().map(|(_, rows)| rows).sum::<usize>() <= SMALL;
+        let texts: Vec<Vec<Piece>> =
+            if small { vec![pieces.collect()] } else { pieces.map(|piece| vec![piece]).collect() };
+        let last = texts.len() - 1;
+        let shaped = texts.into_iter().enumerate().map(|(at, pieces)| {
+            let rows = pieces.iter().map(|piece| (piece.kind, piece.rows)).collect();
+            let shape = Shape { rows, begins: whole && at == 0, commits: whole && at == last };
+            (shape, pieces)
+        });
+        shaped.filter(|(_, pieces)| !pieces.is_empty()).collect()
     }
-    binds.nulls((shape.bodies - rows) * BODY_COLUMNS);
-    rows = 0;
-    for (of, delivery) in group.deliveries() {
-        bind_delivery(&mut binds, of, delivery);
-        rows += 1;
+
+    /// The values of some pieces, in the order of their text.
+    pub(super) fn binds(&self, pieces: &[Piece]) -> Result<SqliteArguments, StoreError> {
+        let mut binds = Binds::default();
+        for piece in pieces {
+            let now_us = self.group.now_us;
+            let binds = &mut binds;
+            match piece.kind {
+                Kind::Messages => {
+                    piece.of(&self.group.messages, |row| bind_message(binds, row, now_us))
+                }
+                Kind::Tokens => piece.of(&self.tokens, |(token, message)| {
+                    binds.add(*token);
+                    binds.add(&message.as_bytes()[..]);
+                }),
+                Kind::Bodies => piece.of(&self.bodies, |(id, blob)| {
+                    binds.add(&id.as_bytes()[..]);
+                    binds.add(*blob);
+                }),
+                Kind::Deliveries => {
+                    piece.of(&self.deliveries, |(of, row)| bind_delivery(binds, *of, row))
+                }
+                Kind::Settles => {
+                    piece.of(&self.group.settles, |row| bind_move(binds, row));
+                    piece.of(&self.group.settles, |row| bind_attempt(binds, row));
+                }
+                Kind::Ends => piece.of(&self.group.ends, |row| bind_end(binds, row, now_us)),
+                Kind::Counters => piece.of(&self.counters, |(counter, n)| {
+                    binds.add(hour_of(now_us));
+                    binds.add(counter.channel);
+                    binds.add(counter.destination);
+                    binds.add(counter.what.code());
+                    binds.add(*n);
+                }),
+            }
+        }
+        binds.finish()
     }
-    binds.nulls((shape.deliveries - rows) * DELIVERY_COLUMNS);
-    if shape.settles > 0 {
-        bind_settles(&mut binds, group, shape.settles);
+}
+
+impl Piece {
+    fn of<T>(&self, rows: &[T], bind: impl FnMut(&T)) {
+        rows.iter().skip(self.from).take(self.rows).for_each(bind);
     }
-    rows = 0;
-    for (counter, n) in group.counts.iter() {
-        binds.add(hour_of(group.now_us));
-        binds.add(counter.channel);
-        binds.add(counter.destination);
-        binds.add(counter.what.code());
-        binds.add(n);
-        rows += 1;
-    }
-    binds.nulls((shape.counters - rows) * COUNTER_COLUMNS);
-    binds.finish()
 }
 
 fn bind_message(binds: &mut Binds, row: &MessageRow, now_us: i64) {
@@ -124,7 +137,6 @@ fn bind_message(binds: &mut Binds, row: &MessageRow, now_us: i64) {
     binds.add(row.outcome.reason_step);
     binds.add(row.outcome.signature.as_ref().map(|token| &token[..]));
     binds.add(row.outcome.error.as_deref());
-    binds.nulls(1);
     binds.add(row.batch.as_deref());
 }
 
@@ -142,45 +154,10 @@ fn bind_delivery(binds: &mut Binds, of: Of, row: &DeliveryRow) {
     binds.add(of.received_us);
     // No try begins before 1970, so the first one is news whatever its time.
     binds.add(-of.received_us.abs().max(1));
-    binds.add(0_i64);
-    binds.add(0_i64);
-    binds.nulls(1);
     binds.add(row.reason_code.as_deref());
     binds.add(row.reason_step);
     binds.add(row.signature.as_ref().map(|token| &token[..]));
     binds.add(row.error.as_deref());
-    binds.nulls(1);
-}
-
-fn bind_settles(binds: &mut Binds, group: &Group, size: usize) {
-    let rows = &group.settles;
-    let padding = size - rows.len();
-    for row in rows {
-        bind_move(binds, row);
-    }
-    binds.nulls(padding * MOVE_COLUMNS);
-    binds.add(i64::try_from(rows.len()).unwrap_or(i64::MAX));
-    for row in rows {
-        bind_attempt(binds, row);
-    }
-    binds.nulls(padding * ATTEMPT_COLUMNS);
-    let finals = |binds: &mut Binds| {
-        for row in rows {
-            binds.add(row.is_final().then(|| &row.message.as_bytes()[..]));
-        }
-        binds.nulls(padding);
-    };
-    binds.add(group.now_us);
-    finals(binds);
-    binds.add(hour_of(group.now_us));
-    for row in rows {
-        binds.add(&row.message.as_bytes()[..]);
-        binds.add(&row.delivery.as_bytes()[..]);
-        binds.add(row.state);
-    }
-    binds.nulls(padding * 3);
-    binds.add(hour_of(group.now_us));
-    finals(binds);
 }
 
 fn bind_move(binds: &mut Binds, row: &SettleRow) {
@@ -204,4 +181,10 @@ fn bind_attempt(binds: &mut Binds, row: &SettleRow) {
     binds.add(i64::from(row.answered));
     binds.add(row.response.as_deref());
     binds.add(row.error.as_deref());
+}
+
+fn bind_end(binds: &mut Binds, row: &EndRow, now_us: i64) {
+    binds.add(&row.message.as_bytes()[..]);
+    binds.add(row.disposition);
+    binds.add(now_us);
 }

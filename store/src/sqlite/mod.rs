@@ -20,6 +20,7 @@ use crate::group::{Group, Unwritten, write_rare};
 use crate::migrate::Migration;
 use crate::sql::{Later, Row, Session, Statement, Value};
 use checkpoint::Checkpoints;
+use group::Rows;
 use texts::Texts;
 
 /// The writing connection.
@@ -43,15 +44,15 @@ impl SqliteBackend {
     async fn write_group(&mut self, group: &Group, framing: Framing) -> Result<(), Unwritten> {
         let rare = group.has_rare();
         let whole = framing == Framing::Whole && !rare;
-        let shape = group::shape(group, whole);
         if rare {
             if framing == Framing::Whole {
                 self.plain("begin immediate").await?;
             }
             write_rare(self, group).await?;
         }
-        if !shape.is_empty() {
-            let arguments = group::binds(group, &shape)?;
+        let rows = Rows::of(group);
+        for (shape, pieces) in rows.texts(whole) {
+            let arguments = rows.binds(&pieces)?;
             let text = self.texts.get(shape);
             let query = sqlx::query_with(AssertSqlSafe(text), arguments);
             self.connection.execute(query).await.map_err(|error| {

@@ -27,6 +27,7 @@ mod people;
 mod postgres;
 #[cfg(test)]
 mod prepare;
+mod prune;
 mod read;
 mod receipt;
 mod scope;

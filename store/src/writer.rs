@@ -16,6 +16,7 @@ use crate::channels::Channels;
 use crate::error::StoreError;
 use crate::fence;
 use crate::group::{Assembled, Item, OpenMessages, Unwritten, Work};
+use crate::prune::Pruning;
 
 /// Receives and settles in one group, each.
 const GROUP_MAX: usize = 64;
@@ -143,6 +144,7 @@ pub(crate) struct Writer {
     hurry: Arc<Hurry>,
     waiting: VecDeque<Command>,
     open: OpenMessages,
+    pruning: Pruning,
     failed: watch::Sender<bool>,
     now_us: i64,
     share: Share,
@@ -185,6 +187,7 @@ impl Writer {
             hurry,
             waiting: VecDeque::new(),
             open: OpenMessages::default(),
+            pruning: Pruning::new(),
             failed,
             now_us,
             share,
@@ -207,6 +210,9 @@ impl Writer {
                 Some(Command::Job(job)) => self.act(job).await,
                 Some(Command::Close(reply)) => break Some(reply),
                 None => break None,
+            }
+            if self.pruning.is_due() {
+                self.prune().await;
             }
             if self.waiting.is_empty() && self.queue.is_empty() {
                 self.rest().await;
@@ -309,6 +315,7 @@ impl Writer {
         }
         self.channels.advance(&assembled.group.messages);
         self.open.written(&assembled.group);
+        self.pruning.written(&assembled.group);
         assembled.succeed();
     }
 
@@ -427,6 +434,21 @@ impl Writer {
             self.backend.rollback().await
         };
         refreshed.and(ended)
+    }
+
+    async fn prune(&mut self) {
+        let pruned = match self.pruning.look(&mut *self.backend).await {
+            Ok(Some(stretch)) => {
+                self.transact(Box::new(|session| Box::pin(stretch.prune(session)))).await.map(drop)
+            }
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = pruned {
+            tracing::warn!(%error, "old duplicate tokens stay for now");
+            self.note(&error);
+            self.recover(&error).await;
+        }
     }
 
     async fn rest(&mut self) {

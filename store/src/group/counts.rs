@@ -36,10 +36,6 @@ impl Counts {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Counter, i64)> {
         self.0.iter().map(|(counter, n)| (*counter, *n)).filter(|(_, n)| *n != 0)
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.iter().count()
-    }
 }
 
 #[cfg(test)]

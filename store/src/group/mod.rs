@@ -11,6 +11,7 @@ pub(crate) use assemble::{Assembled, Item, Work, count_outcome};
 pub(crate) use counts::{Counter, Counts, hour_of};
 pub(crate) use open::OpenMessages;
 pub(crate) use rare::write_rare;
+pub(crate) use resolve::DUPLICATE_WINDOW_US;
 pub(crate) use rows::{
     DecideRow, DeliveryRow, EndRow, MessageBody, MessageRow, Of, OutcomeRow, SettleRow, TryRow,
 };

@@ -11,9 +11,11 @@ mod home;
 mod keys;
 mod lives;
 mod people;
+mod pruning;
 mod raw;
 mod reads;
 mod receipts;
+mod remembered;
 mod replays;
 mod sealed;
 

@@ -1,13 +1,14 @@
 //! A destination at work.
 
 use crate::file::Writer;
-use crate::mllp::Sender;
-use crate::{DestinationSettings, Outcome, Outgoing};
+use crate::{DestinationSettings, Outcome, Outgoing, http, mllp};
 
 /// One way to one system, with what it keeps between messages. A lane has its own.
 pub enum Destination {
     /// A connection to a receiver; boxed, because it is much larger than a folder.
-    Mllp(Box<Sender>),
+    Mllp(Box<mllp::Sender>),
+    /// A connection to a web service.
+    Http(Box<http::Sender>),
     /// A folder.
     File(Writer),
 }
@@ -17,7 +18,10 @@ impl Destination {
     pub fn new(settings: DestinationSettings) -> Destination {
         match settings {
             DestinationSettings::Mllp(settings) => {
-                Destination::Mllp(Box::new(Sender::new(settings)))
+                Destination::Mllp(Box::new(mllp::Sender::new(settings)))
+            }
+            DestinationSettings::Http(settings) => {
+                Destination::Http(Box::new(http::Sender::new(*settings)))
             }
             DestinationSettings::File(settings) => Destination::File(Writer::new(settings)),
         }
@@ -27,6 +31,7 @@ impl Destination {
     pub async fn deliver(&mut self, out: &Outgoing<'_>) -> Outcome {
         match self {
             Destination::Mllp(sender) => sender.deliver(out).await,
+            Destination::Http(sender) => sender.deliver(out).await,
             Destination::File(writer) => writer.deliver(out).await,
         }
     }

@@ -35,6 +35,11 @@ pub const DESTINATIONS: &[Variant] = &[
         fields: &[mllp::DESTINATION_FIELDS, TARGET_FIELDS],
     },
     Variant {
+        name: "http",
+        doc: "HL7 v2 over HTTP/1.1 or HTTP/2: one request for each message, each answer judged by its status.",
+        fields: &[http::DESTINATION_FIELDS, TARGET_FIELDS],
+    },
+    Variant {
         name: "file",
         doc: "Files in a folder: one for each message, one that grows, or batches.",
         fields: &[file::DESTINATION_FIELDS],
@@ -57,6 +62,8 @@ pub enum SourceSettings {
 pub enum DestinationSettings {
     /// A sender.
     Mllp(mllp::SenderSettings),
+    /// A sender; boxed, because it is much larger than the others.
+    Http(Box<http::SenderSettings>),
     /// A folder.
     File(file::Settings),
 }
@@ -121,6 +128,8 @@ impl DestinationSettings {
     ) -> Option<DestinationSettings> {
         match kind {
             "mllp" => mllp::SenderSettings::read(section, diags).map(DestinationSettings::Mllp),
+            "http" => http::SenderSettings::read(section, diags)
+                .map(|settings| DestinationSettings::Http(Box::new(settings))),
             "file" => file::Settings::read(section, diags).map(DestinationSettings::File),
             _ => None,
         }
@@ -156,6 +165,7 @@ impl fmt::Display for DestinationSettings {
                 protected("mllp", settings.target.tls().is_some()),
                 settings.target
             ),
+            DestinationSettings::Http(settings) => write!(f, "http {}", settings.url),
             DestinationSettings::File(settings) => write!(f, "file {}", settings.folder.display()),
         }
     }

@@ -100,6 +100,16 @@ impl Template {
         text
     }
 
+    /// Whether anything of the text belongs to this delivery: an id, or a field that the message has.
+    pub(crate) fn says_something(&self, out: &Outgoing<'_>) -> bool {
+        let message = Message::parse(out.body.to_vec(), &ParseOptions::default());
+        self.pieces.iter().any(|piece| match piece {
+            Piece::Literal(_) | Piece::Part | Piece::Received => false,
+            Piece::MessageId | Piece::DeliveryId => true,
+            Piece::Field(path) => message.raw(path).is_some_and(|value| !value.is_empty()),
+        })
+    }
+
     /// Whether the parts of a split message get texts of their own.
     pub(crate) fn tells_parts_apart(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Part | Piece::DeliveryId))

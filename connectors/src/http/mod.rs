@@ -2,15 +2,28 @@
 
 mod body;
 mod connection;
+mod destination_settings;
 mod head;
+mod headers;
+mod idempotency;
+mod line;
+mod link;
 mod listener;
 mod refusal;
 mod reply;
+mod sender;
 mod source_settings;
 mod stats;
+mod statuses;
 mod token;
+mod url;
 
+pub use destination_settings::{DESTINATION_FIELDS, Judging, SenderSettings};
+pub use headers::Header;
 pub use listener::Listener;
 pub use refusal::Refusal;
+pub use sender::Sender;
 pub use source_settings::{ListenerSettings, SOURCE_FIELDS};
 pub use stats::{ListenerCounts, ListenerStats};
+pub use statuses::Statuses;
+pub use url::Url;

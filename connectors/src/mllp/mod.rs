@@ -16,10 +16,12 @@ mod sender_settings;
 mod settings;
 mod stats;
 
+pub(crate) use actions::ACTION_FIELDS;
 pub use actions::{Action, Actions};
 pub use client::{Client, NoAnswer};
 pub use decoder::{Decoder, Event, Framing, Lost};
 pub use framing::{ends_a_frame, looks_like_hllp};
+pub(crate) use judge::judge;
 pub use listener::Listener;
 pub use pace::FrameTimes;
 pub use receiver::{Received, Receiver, Replies};

@@ -9,6 +9,7 @@ mod file;
 mod file_modes;
 mod file_source;
 mod framing;
+mod http_sender;
 mod http_source;
 mod intakes;
 mod limits;

@@ -6,11 +6,14 @@ use hilum_tests::site::{Site, Store};
 use hilum_tests::wire::Connection;
 use hilum_tests::{message, ports, verbs};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 on_both_stores!(
     the_quickstart_shows_what_it_promises,
-    the_fan_out_sends_each_message_where_it_belongs
+    the_fan_out_sends_each_message_where_it_belongs,
+    results_reach_the_web_service_over_https
 );
 
 fn folder(example: &str) -> PathBuf {
@@ -141,6 +144,81 @@ fn the_fan_out_sends_each_message_where_it_belongs(store: Store) {
     assert_eq!(registry.control_ids(), ["L2"]);
     assert_eq!(message::text(&registry.arrivals()[0].bytes, "MSH", 5), "TUMREG");
     engine.stop();
+}
+
+fn results_reach_the_web_service_over_https(store: Store) {
+    let (feed, service) = (ports::free(), ports::free());
+    let replace = [
+        ("127.0.0.1:2680", feed.to_string()),
+        ("localhost:8680", format!("localhost:{}", service.port())),
+    ];
+    let site = Site::example("mllp-to-https", store, &replace);
+    let example = folder("mllp-to-https");
+    let prepared = Command::new("sh")
+        .arg(example.join("prepare"))
+        .args([site.folder(), site.data()])
+        .status()
+        .expect("`sh` runs");
+    assert!(prepared.success(), "openssl makes the certificates");
+    let check = verbs::local(&["check", &site.folder().to_string_lossy()]);
+    assert_eq!(check.code, Some(0), "{check:?}");
+
+    // The service is not there yet: what comes in waits for it.
+    let engine = site.serve();
+    let messages = example.join("messages");
+    let sent = verbs::local(&["send", &feed.to_string(), &messages.to_string_lossy()]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    let status = site.wait_status("the preliminary result is filtered", |s| {
+        s.channel("results").disposition("filtered") == 1
+    });
+    assert_eq!(status.channel("results").destination("results-service").dead, 0, "{status:#?}");
+    let python = Python::run(&example.join("receiver.py"), &site, service.port());
+    let status = site.wait_final("results", 3);
+    assert_eq!(status.channel("results").disposition("delivered"), 2, "{status:#?}");
+    let received = site.data().join("received");
+    for (key, file) in
+        [("NORTH%2FRES0001", "01-final.hl7"), ("NORTH%2FRES0003", "03-corrected.hl7")]
+    {
+        let kept = fs::read(received.join(key)).expect(key);
+        assert_eq!(kept, fs::read(messages.join(file)).unwrap(), "byte for byte");
+    }
+    assert_eq!(fs::read_dir(received).unwrap().count(), 2);
+    drop(python);
+    engine.stop();
+}
+
+/// The web service of an example, which ends with the test.
+struct Python {
+    process: Child,
+    /// It must be able to go on talking.
+    _said: BufReader<ChildStdout>,
+}
+
+impl Python {
+    fn run(program: &Path, site: &Site, port: u16) -> Python {
+        let mut python = Command::new("python3")
+            .arg(program)
+            .args(["--port", &port.to_string()])
+            .arg("--site")
+            .arg(site.folder())
+            .arg("--data")
+            .arg(site.data())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 is installed");
+        let mut line = String::new();
+        let mut said = BufReader::new(python.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
+        assert!(line.starts_with("listening"), "{line:?}");
+        Python { process: python, _said: said }
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 #[test]

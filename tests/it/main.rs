@@ -14,6 +14,7 @@ mod duplicates;
 mod examples;
 mod framing;
 mod full_disk;
+mod http;
 mod injection;
 mod kills;
 mod lanes;

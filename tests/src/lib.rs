@@ -12,6 +12,7 @@
 pub mod corpus;
 pub mod engine;
 pub mod faults;
+pub mod http;
 pub mod message;
 pub mod ports;
 pub mod postgres;

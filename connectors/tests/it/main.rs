@@ -11,6 +11,7 @@ mod file_source;
 mod framing;
 mod http_sender;
 mod http_source;
+mod http_tls;
 mod intakes;
 mod limits;
 mod listener;

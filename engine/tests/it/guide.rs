@@ -1,7 +1,8 @@
 //! The guide: its examples compile, do what it says, and its verbs exist.
 
 use crate::markdown::{Block, blocks};
-use crate::{effects, read};
+use crate::operations::private;
+use crate::{effects, read, top};
 use config::{Diagnostics, Name, SiteFile};
 use engine::site::{self, ChannelFile, ChannelPlan, Surroundings};
 use std::path::Path;
@@ -103,6 +104,26 @@ fn every_piece_of_a_channel_compiles_and_does_what_is_said() {
         effects::check(&plan.expect("a plan"), effect);
     }
     assert!(pieces >= 25 && shown >= 16, "{pieces} pieces, {shown} effects");
+}
+
+#[test]
+fn the_examples_of_each_connectors_page_compile() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = folder.path().join("data/secrets");
+    std::fs::create_dir_all(&secrets).unwrap();
+    std::fs::write(secrets.join("adt-token"), "invented").unwrap();
+    private(&secrets.join("adt-token"));
+    let surroundings = site::check(folder.path(), None).0.expect("a site").surroundings;
+    let mut pieces = 0;
+    for entry in std::fs::read_dir(top().join("docs/connectors")).unwrap() {
+        let page = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for block in blocks(&page).iter().filter(|block| block.language == "toml") {
+            let (_, diagnostics) = compile(wrapped(&block.text), &[], &surroundings);
+            assert!(diagnostics.is_empty(), "{}\n{}", block.text, diagnostics.render(false));
+            pieces += 1;
+        }
+    }
+    assert!(pieces >= 4, "{pieces}");
 }
 
 #[test]

@@ -28,7 +28,8 @@ fn its_settings_are_sound() {
     assert!(found >= 2, "{found}");
 }
 
-fn private(path: &Path) {
+/// Lets nobody else read a file.
+pub fn private(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }

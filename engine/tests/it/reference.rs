@@ -70,6 +70,8 @@ fn every_link_leads_somewhere() {
     for page in [
         "docs/guide.md",
         "docs/operations.md",
+        "docs/connectors/mllp.md",
+        "docs/connectors/http.md",
         "docs/reference/channel.md",
         "docs/reference/steps.md",
         "docs/reference/server.md",

@@ -116,6 +116,7 @@ impl DestinationSettings {
     pub fn target(&self) -> Option<&Target> {
         match self {
             DestinationSettings::Mllp(settings) => Some(&settings.target),
+            DestinationSettings::Http(settings) => Some(&settings.target),
             DestinationSettings::File(_) => None,
         }
     }
@@ -155,7 +156,7 @@ impl fmt::Display for SourceSettings {
     }
 }
 
-/// For people: `mllp 127.0.0.1:2576`, `file data/out/lab`.
+/// For people: `mllp 127.0.0.1:2576`, `https://lab.example/in`, `file data/out/lab`.
 impl fmt::Display for DestinationSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -165,7 +166,7 @@ impl fmt::Display for DestinationSettings {
                 protected("mllp", settings.target.tls().is_some()),
                 settings.target
             ),
-            DestinationSettings::Http(settings) => write!(f, "http {}", settings.url),
+            DestinationSettings::Http(settings) => settings.url.fmt(f),
             DestinationSettings::File(settings) => write!(f, "file {}", settings.folder.display()),
         }
     }

@@ -19,7 +19,9 @@ fn source(site: &Site, more: &str, rest: &str) -> SocketAddr {
     let address = ports::free();
     site.channel(
         "adt",
-        &format!("[source]\ntype = \"http\"\nlisten = \"{address}\"\npath = \"/adt\"\n{more}\n{rest}"),
+        &format!(
+            "[source]\ntype = \"http\"\nlisten = \"{address}\"\npath = \"/adt\"\n{more}\n{rest}"
+        ),
     );
     address
 }
@@ -142,7 +144,9 @@ fn what_is_wrong_with_a_request_is_told_and_does_nothing() {
         assert!(client.closes(SOON).is_some(), "{shown}");
     }
     // What is not HL7 is recorded and answered in HL7's own way.
-    let answer = ask(feed, &post("/adt", "", b"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>")).unwrap();
+    let answer =
+        ask(feed, &post("/adt", "", b"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>"))
+            .unwrap();
     assert_eq!(answer.status(), 400);
     assert_eq!(message::text(&answer.body, "MSA", 1), "AR");
     // Broken HL7 is the content's fault.
@@ -206,7 +210,11 @@ fn slow_senders_are_closed_and_others_are_served() {
     assert_eq!(answer.status(), 408, "a head that never ends");
     assert!(head.closes(SOON).is_some() && body.closes(SOON).is_some());
     let status = site.wait_final("adt", 2);
-    assert_eq!(status.channel("adt").disposition("rejected"), 1, "the cut body is kept: {status:#?}");
+    assert_eq!(
+        status.channel("adt").disposition("rejected"),
+        1,
+        "the cut body is kept: {status:#?}"
+    );
     engine.stop();
 }
 
@@ -277,7 +285,11 @@ fn on_a_full_disk_nothing_is_accepted_and_room_is_enough_to_go_on() {
                     false
                 }
                 Some(answer) => {
-                    assert_eq!(answer.status(), 503, "no room is not the sender's fault: {answer:?}");
+                    assert_eq!(
+                        answer.status(),
+                        503,
+                        "no room is not the sender's fault: {answer:?}"
+                    );
                     true
                 }
                 None => true,
@@ -330,8 +342,9 @@ fn what_was_answered_200_survives_a_kill_and_keeps_its_key(store: Store) {
 #[test]
 fn a_redirect_is_a_dead_letter_and_leads_nowhere() {
     let elsewhere = Receiver::with(|_, _| ok());
-    let location: &'static str =
-        Box::leak(format!("Location: http://{}/latest/meta-data/\r\n", elsewhere.address()).into_boxed_str());
+    let location: &'static str = Box::leak(
+        format!("Location: http://{}/latest/meta-data/\r\n", elsewhere.address()).into_boxed_str(),
+    );
     let out = Receiver::with(move |_, _| Behaviour::Say("302 Found", location, Vec::new()));
     let site = Site::new(Store::Sqlite);
     let feed = source(&site, "", &over_http("lab", &out, ""));
@@ -347,8 +360,10 @@ fn a_redirect_is_a_dead_letter_and_leads_nowhere() {
 
 #[test]
 fn answers_without_end_are_bounded_and_delay_only_their_own_lane() {
-    let huge = [b"HTTP/1.1 500 Oops\r\nContent-Length: 10737418240\r\n\r\n".to_vec(), vec![b'x'; 1 << 20]];
-    let bomb = [b"HTTP/1.1 200 OK\r\n".to_vec(), b"A: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\r\n".to_vec()];
+    let huge =
+        [b"HTTP/1.1 500 Oops\r\nContent-Length: 10737418240\r\n\r\n".to_vec(), vec![b'x'; 1 << 20]];
+    let bomb =
+        [b"HTTP/1.1 200 OK\r\n".to_vec(), b"A: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\r\n".to_vec()];
     let endless = |[head, rest]: [Vec<u8>; 2]| {
         Receiver::with(move |_, before| match before {
             0..2 => Behaviour::Endlessly(head.clone(), rest.clone()),
@@ -395,7 +410,11 @@ fn what_a_receiver_asks_for_is_checked_before_anything_runs() {
         ("url = \"http://127.0.0.1/in\"\non = { error = \"retry\" }", "C0320"),
     ];
     for (settings, code) in cases {
-        source(&site, "", &format!("[[destination]]\nname = \"lab\"\ntype = \"http\"\n{settings}\n"));
+        source(
+            &site,
+            "",
+            &format!("[[destination]]\nname = \"lab\"\ntype = \"http\"\n{settings}\n"),
+        );
         let check = hilum_tests::verbs::local(&["check", &site.folder().to_string_lossy()]);
         assert_ne!(check.code, Some(0), "{settings}: {check:?}");
         let said = format!("{}{}", check.stdout, check.stderr);

@@ -132,7 +132,8 @@ impl Receiver {
     /// One with a script, asked with the request and how many came before it.
     pub fn with(script: impl Fn(&Told, usize) -> Behaviour + Send + Sync + 'static) -> Receiver {
         let address = ports::free();
-        let listener = wait::until("the receiver's port is free", || TcpListener::bind(address).ok());
+        let listener =
+            wait::until("the receiver's port is free", || TcpListener::bind(address).ok());
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -212,7 +213,8 @@ fn serve(mut stream: &TcpStream, connection: usize, shared: &Shared) -> io::Resu
         shared.changed.notify_all();
         match (shared.script)(&request, before) {
             Behaviour::Say(status, fields, body) => {
-                let head = format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\n\r\n", body.len());
+                let head =
+                    format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\n\r\n", body.len());
                 stream.write_all(&[head.as_bytes(), &body].concat())?;
             }
             Behaviour::Endlessly(head, rest) => {

@@ -103,6 +103,7 @@ pub const CODES: &[Code] = &[
     page!("C0432"),
     page!("C0433"),
     page!("C0440"),
+    page!("C0441"),
     page!("R0101"),
     page!("R0102"),
     page!("R0103"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use config::{Choice, Diagnostics, Field, Kind, Section};
 use hyper::Method;
 use hyper::header::HeaderValue;
-use net::{Dialer, is_surely_loopback};
+use net::{Dialer, Target};
 
 use super::headers::Header;
 use super::statuses::{RETRIED, STATUS, Statuses};
@@ -13,11 +13,11 @@ use super::url::Url;
 use crate::Template;
 use crate::mllp::{ACTION_FIELDS, Actions};
 
-/// The settings an http destination has beside those of every destination.
+/// The settings an http destination has beside those of every destination, and of every one in a network.
 pub const DESTINATION_FIELDS: &[Field] = &[
     Field::required(
         "url",
-        "Where messages are sent. It comes from the configuration alone, never from a message. Without TLS it is on this machine.",
+        "Where messages are sent. It comes from the configuration alone, never from a message. `https` needs `tls`; `http` is on this machine, or `plaintext` says why not.",
         Kind::Reference,
     )
     .examples(&["\"http://127.0.0.1:8080/hl7\"", "{ var = \"results_url\" }"]),
@@ -77,6 +77,9 @@ const ANSWERS: &[Choice] = &[
     },
 ];
 
+/// What is offered in a TLS handshake.
+const ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
+
 /// The wait for an answer when nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -85,6 +88,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct SenderSettings {
     /// Where requests go.
     pub url: Url,
+    /// The receiver behind it.
+    pub target: Target,
     /// Their method.
     pub method: Method,
     /// Their headers.
@@ -114,9 +119,10 @@ pub enum Judging {
 
 impl SenderSettings {
     /// The defaults, to this place.
-    pub fn new(url: Url) -> SenderSettings {
+    pub fn new(url: Url, target: Target) -> SenderSettings {
         SenderSettings {
             url,
+            target,
             method: Method::POST,
             headers: Vec::new(),
             content_type: HeaderValue::from_static("application/hl7-v2"),
@@ -130,13 +136,14 @@ impl SenderSettings {
 
     /// Takes the settings from a section read by [`DESTINATION_FIELDS`]; what is wrong with them is reported.
     pub fn read(section: &Section<'_>, diags: &mut Diagnostics) -> Option<SenderSettings> {
-        let url = read_url(section, diags);
+        let place = read_url(section, diags);
         let headers = Header::read_all(section, diags);
         let content_type = read_content_type(section, diags);
         let idempotency_key = read_key(section, diags);
         let statuses = Statuses::read(section, diags);
         let judging = read_judging(section, diags);
-        let defaults = SenderSettings::new(url?);
+        let (url, target) = place?;
+        let defaults = SenderSettings::new(url, target);
         Some(SenderSettings {
             method: if section.choice("method") == Some("PUT") {
                 Method::PUT
@@ -157,29 +164,36 @@ impl SenderSettings {
     }
 }
 
-fn read_url(section: &Section<'_>, diags: &mut Diagnostics) -> Option<Url> {
+fn read_url(section: &Section<'_>, diags: &mut Diagnostics) -> Option<(Url, Target)> {
     let written = section.text("url")?;
+    let place = section.span_of("url");
     let url = match Url::parse(&written.value) {
         Ok(url) => url,
         Err(problem) => {
             diags
-                .error("C0108", section.span_of("url"), "`url` cannot be sent to")
+                .error("C0108", place, "`url` cannot be sent to")
                 .label(problem)
                 .help("write for example `https://lab.example/hl7`");
             return None;
         }
     };
-    if !is_surely_loopback(&url.address) {
+    let contradiction = match (url.tls, section.is_given("tls")) {
+        (true, false) => Some((
+            "`https` needs to know whom to trust",
+            "add `tls = { ca = \"...\" }`, with the authority of the receiver's certificate",
+        )),
+        (false, true) => Some(("`http` has no TLS", "write `https://`, or leave `tls` out")),
+        (true, true) | (false, false) => None,
+    };
+    if let Some((problem, help)) = contradiction {
         diags
-            .error(
-                "C0411",
-                section.span_of("url"),
-                format!("`{url}` would get messages without encryption"),
-            )
-            .label("not surely this machine");
+            .error("C0433", place, problem)
+            .label("`url` and `tls` contradict each other")
+            .help(help);
         return None;
     }
-    Some(url)
+    let target = Target::read(section, (&url.address, place), ALPN, diags)?;
+    Some((url, target))
 }
 
 fn read_content_type(section: &Section<'_>, diags: &mut Diagnostics) -> Option<HeaderValue> {

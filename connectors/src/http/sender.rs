@@ -90,7 +90,8 @@ impl Sender {
             Ok(headers) => headers,
             Err(problem) => return Verdict::unread("no-secret", problem),
         };
-        let kept = self.link.take().filter(Link::is_quiet);
+        let kept = self.link.take().filter(|_| self.settings.target.still_holds());
+        let kept = kept.filter(Link::is_quiet);
         let reused = kept.is_some();
         let mut link = match kept {
             Some(link) => link,
@@ -123,12 +124,14 @@ impl Sender {
 
     async fn connect(&self) -> Result<Link, Verdict> {
         let until = Instant::now() + self.settings.connect_timeout;
-        let stream = self.dialer.connect(&self.settings.url.address).await;
+        let stream = self.dialer.connect(&self.settings.target).await;
         let stream = stream.map_err(|error| match error {
-            DialError::NotLoopback { .. } => Verdict::unread("not-allowed", error.to_string()),
+            DialError::NotAllowed { .. } | DialError::PlaintextEnded { .. } => {
+                Verdict::unread("not-allowed", error.to_string())
+            }
             error => Verdict::unread("unreachable", error.to_string()),
         })?;
-        let two = false;
+        let two = stream.session().and_then(|session| session.alpn).as_deref() == Some(b"h2");
         match timeout_at(until, Link::over(stream, two)).await {
             Ok(Ok(link)) => Ok(link),
             Ok(Err(error)) => Err(Verdict::unread("unreachable", error.to_string())),

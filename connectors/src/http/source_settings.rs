@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use config::{Diagnostics, Field, Kind, SecretRef, Section};
-use net::Entrance;
+use net::tls::Clients;
+use net::{Entrance, is_loopback};
 
 use crate::batch::{BATCH_FIELD, Batches};
 
@@ -85,6 +86,7 @@ impl ListenerSettings {
     pub fn read(section: &Section<'_>, diags: &mut Diagnostics) -> Option<ListenerSettings> {
         let entrance = Entrance::read(section, ALPN, diags)?;
         let path = read_path(section, diags)?;
+        require_proof(section, &entrance, diags)?;
         let defaults = ListenerSettings::new(entrance.listen);
         let message_bytes_max =
             section.size("max_message").and_then(|bytes| usize::try_from(bytes).ok());
@@ -120,5 +122,29 @@ fn read_path(section: &Section<'_>, diags: &mut Diagnostics) -> Option<String> {
         .error("C0108", written.span, format!("`{}` is not a path", written.value))
         .label("a path starts with `/` and holds no query, no escapes and no spaces")
         .help("write for example `/adt`");
+    None
+}
+
+/// From other machines nobody may post who has not proved to be somebody.
+fn require_proof(
+    section: &Section<'_>,
+    entrance: &Entrance,
+    diags: &mut Diagnostics,
+) -> Option<()> {
+    let shows_certificate = entrance.tls().is_some_and(|tls| tls.clients() != Clients::Anybody);
+    // A token that was written and is wrong has been reported.
+    if is_loopback(entrance.listen.ip()) || shows_certificate || section.is_given("token") {
+        return Some(());
+    }
+    diags
+        .error(
+            "C0441",
+            section.span_of("listen"),
+            format!("anybody who reaches `{}` could post messages", entrance.listen),
+        )
+        .label("no proof of who sends")
+        .help(
+            "add `token = { secret = \"name\" }`, or ask for certificates with `client` in `tls`",
+        );
     None
 }

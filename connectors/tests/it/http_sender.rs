@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use connectors::http::{Sender, SenderSettings, Url};
-use connectors::{Evidence, Outcome, Outgoing};
+use connectors::http::{Judging, Sender, SenderSettings, Url};
+use connectors::mllp::Actions;
+use connectors::{DESTINATIONS, DestinationSettings, Evidence, Outcome, Outgoing};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use crate::intakes::message;
+use crate::intakes::{message, target};
 
 /// A request as it came: its connection, its head, its body.
 struct Request {
@@ -74,7 +75,8 @@ impl Server {
 
     fn settings(&self) -> SenderSettings {
         let url = Url::parse(&format!("http://{}/hl7?x=1", self.address)).unwrap();
-        SenderSettings { timeout: Duration::from_secs(5), ..SenderSettings::new(url) }
+        let defaults = SenderSettings::new(url, target(self.address));
+        SenderSettings { timeout: Duration::from_secs(5), ..defaults }
     }
 
     fn sender(&self) -> Sender {
@@ -206,8 +208,8 @@ async fn each_status_means_what_the_settings_say() {
 async fn a_receiver_that_is_not_there_is_never_given_up() {
     let server = Server::run(|_| Does::Say(said("200 OK", b""))).await;
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let url = Url::parse(&format!("http://{free}/")).unwrap();
-    let mut sender = Sender::new(SenderSettings { url, ..server.settings() });
+    let target = target(free);
+    let mut sender = Sender::new(SenderSettings { target, ..server.settings() });
     assert_eq!(told(&deliver(&mut sender, &message("1")).await), ("later", "unreachable", false));
 }
 
@@ -290,4 +292,47 @@ async fn of_an_answer_without_end_ten_mebibytes_are_kept() {
     let evidence = outcome.into_evidence();
     assert!(evidence.text.unwrap().expose_phi().contains("10 MiB"));
     assert_eq!(evidence.response.unwrap().expose_phi().len(), 10 << 20);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_in_the_body_may_decide() {
+    let ack = |code: &str, id: &str| {
+        format!("MSH|^~\\&|LAB|MAIN|||||ACK|9|P|2.5.1\rMSA|{code}|{id}|said so\r").into_bytes()
+    };
+    let answers = [
+        ("200 OK", ack("AA", "1"), ("accepted", "AA", true)),
+        ("200 OK", ack("AE", "1"), ("never", "AE", true)),
+        ("200 OK", ack("AR", "1"), ("later", "AR", true)),
+        ("200 OK", ack("AA", "2"), ("later", "wrong-id", true)),
+        ("200 OK", b"<html>".to_vec(), ("later", "garbage", true)),
+        ("422 x", ack("AE", "1"), ("never", "AE", true)),
+        ("409 x", ack("AR", "1"), ("later", "AR", true)),
+        ("500 x", ack("AA", "1"), ("later", "500", true)),
+        ("503 x", b"come back".to_vec(), ("later", "503", false)),
+        ("404 x", b"".to_vec(), ("never", "404", true)),
+    ];
+    let said_all: Vec<_> = answers.iter().map(|(status, body, _)| said(status, body)).collect();
+    let server = Server::run(move |n| Does::Say(said_all[n].clone())).await;
+    let judging = Judging::Acknowledgement(Actions::default());
+    let mut sender = Sender::new(SenderSettings { judging, ..server.settings() });
+    for (status, body, expected) in &answers {
+        let outcome = deliver(&mut sender, &message("1")).await;
+        assert_eq!(told(&outcome), *expected, "{status} {}", String::from_utf8_lossy(body));
+    }
+}
+
+#[tokio::test]
+async fn what_is_unknown_is_not_repeated_where_that_is_wanted() {
+    let mut diags = config::Diagnostics::default();
+    let server = Server::run(|_| Does::Close(Vec::new())).await;
+    let text =
+        format!("type = 'http'\nurl = 'http://{}/'\nretry_on = ['connect', 503]", server.address);
+    let table = config::parse_toml(&mut diags, "d.toml", text).unwrap();
+    let scope = config::Scope::none();
+    let read = config::Section::tagged(&table, "type", DESTINATIONS, &[], &scope, &mut diags);
+    let (kind, section) = read.unwrap();
+    let settings = DestinationSettings::read(kind, &section, &mut diags).unwrap();
+    let DestinationSettings::Http(settings) = settings else { panic!("not http") };
+    let outcome = deliver(&mut Sender::new(*settings), &message("1")).await;
+    assert_eq!(told(&outcome), ("never", "closed", true));
 }

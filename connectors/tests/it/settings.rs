@@ -177,3 +177,53 @@ fn a_bad_file_name_is_underlined_where_it_is_bad() {
         "{error}"
     );
 }
+
+#[test]
+fn an_http_source_needs_only_its_address() {
+    let SourceSettings::Http(settings) =
+        source("type = 'http'\nlisten = '127.0.0.1:8575'").unwrap()
+    else {
+        panic!("not an http source")
+    };
+    let defaults = connectors::http::ListenerSettings::new("127.0.0.1:8575".parse().unwrap());
+    assert_eq!(settings, defaults, "the declared defaults are the defaults of the code");
+    assert_eq!(SourceSettings::Http(settings).to_string(), "http 127.0.0.1:8575/");
+}
+
+#[test]
+fn an_http_source_that_others_reach_asks_who_they_are() {
+    let plain = "plaintext = { reason = 'a test', until = 2099-01-01, from = ['10.0.0.0/8'] }";
+    let open = format!("type = 'http'\nlisten = '10.0.0.1:8575'\n{plain}\n");
+    let error = source(&open).unwrap_err();
+    assert!(error.contains("C0441") && error.contains("10.0.0.1:8575"), "{error}");
+    let SourceSettings::Http(settings) =
+        source(&format!("{open}token = {{ secret = 'adt' }}")).unwrap()
+    else {
+        panic!("not an http source")
+    };
+    assert!(settings.token.is_some());
+    assert!(source("type = 'http'\nlisten = '10.0.0.1:8575'").unwrap_err().contains("C0411"));
+    for path in ["adt", "", "/a b", "/a?b", "/../a", "//a", "/%61", "/a#b"] {
+        let error = source(&format!("type = 'http'\nlisten = '127.0.0.1:1'\npath = '{path}'"));
+        assert!(error.unwrap_err().contains("C0108"), "{path}");
+    }
+}
+
+#[test]
+fn a_url_and_its_tls_say_the_same() {
+    for (text, code) in [
+        ("url = 'https://lab.example/in'", "C0433"),
+        (
+            "url = 'http://127.0.0.1/in'\ntls = { pin = ['sha256:2f0b45b3d6c2c1f8d3a7a6f2b0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c9'] }",
+            "C0433",
+        ),
+        ("url = 'http://lab.example/in'", "C0411"),
+        (
+            "url = 'http://169.254.169.254/in'\nplaintext = { reason = 'x y z', until = 2099-01-01 }",
+            "C0423",
+        ),
+    ] {
+        let error = destination(&format!("type = 'http'\n{text}")).unwrap_err();
+        assert!(error.contains(code), "{text}: {error}");
+    }
+}

@@ -7,8 +7,11 @@ use hilum_tests::postgres::{Cluster, query};
 use hilum_tests::receiver;
 use hilum_tests::site::{Site, Store};
 use hilum_tests::{message, ports, wait};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -421,4 +424,61 @@ fn what_a_receiver_asks_for_is_checked_before_anything_runs() {
         assert!(said.contains(code), "{settings}: {said}");
         assert!(!said.contains("abc"), "a secret is not shown: {said}");
     }
+}
+
+/// What a TLS client gets back for a request; `more` are openssl's own words.
+fn over_tls(site: &Site, feed: SocketAddr, more: &[&str], request: &[u8]) -> String {
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-quiet", "-ign_eof", "-servername", "localhost"])
+        .args(["-verify_return_error", "-CAfile", "ca.pem"])
+        .args(["-connect", &feed.to_string()])
+        .args(more)
+        .current_dir(site.path("certs"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl is installed");
+    // One that was turned away does not take it.
+    let _ = client.stdin.take().unwrap().write_all(request);
+    let output = client.wait_with_output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn over_tls_a_sender_shows_a_certificate_and_a_token() {
+    let lab = receiver::Receiver::accepting();
+    let site = Site::new(Store::Sqlite);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/mllp-to-https/prepare");
+    let client = "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=pas -keyout pas.key -out pas.csr && \
+                  printf 'extendedKeyUsage=clientAuth\\nbasicConstraints=CA:FALSE\\n' > pas.ext && \
+                  openssl x509 -req -in pas.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile pas.ext -out pas.pem";
+    let made = Command::new("sh").arg(script).args([site.folder(), site.data()]).status().unwrap();
+    assert!(made.success());
+    let certs = site.path("certs");
+    let made = Command::new("sh").args(["-c", client]).current_dir(certs).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let tls = "tls = { cert = \"certs/receiver.pem\", key = \"certs/receiver.key\", client = \"ca\", ca = \"certs/ca.pem\" }\n\
+               token = { secret = \"results-token\" }";
+    let feed = source(&site, tls, &to("lab", &lab, ""));
+    let engine = site.serve();
+    let token = std::fs::read_to_string(site.data().join("secrets/results-token")).unwrap();
+    let request = |fields: &str| {
+        post("/adt", &format!("Connection: close\r\n{fields}"), &message::adt("TLS", "P1"))
+    };
+    let bearer = request(&format!("Authorization: Bearer {}\r\n", token.trim()));
+    let own = ["-cert", "pas.pem", "-key", "pas.key"];
+    assert_eq!(over_tls(&site, feed, &[], &bearer), "", "no certificate, no answer");
+    let foreign = ["-cert", "receiver.pem", "-key", "receiver.key"];
+    assert_eq!(over_tls(&site, feed, &foreign, &bearer), "", "not a client's certificate");
+    let h2 = [&own[..], &["-alpn", "h2"]].concat();
+    assert_eq!(over_tls(&site, feed, &h2, &bearer), "", "HTTP/1.1 alone is spoken");
+    assert!(ask(feed, &bearer).is_none(), "nothing is answered in clear");
+    let answer = over_tls(&site, feed, &own, &request(""));
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    let answer = over_tls(&site, feed, &[&own[..], &["-alpn", "http/1.1"]].concat(), &bearer);
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("MSA|AA|TLS"), "{answer}");
+    site.wait_final("adt", 1);
+    assert_eq!(lab.control_ids(), ["TLS"]);
+    engine.stop();
 }

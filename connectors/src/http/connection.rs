@@ -53,6 +53,8 @@ pub(super) struct Connection {
     pub(super) input: BytesMut,
     /// Set when the source closes: until when a request that has begun may end.
     pub(super) closing: Option<Instant>,
+    /// Something was answered, which must not be taken back by closing on unread bytes.
+    pub(super) answered: bool,
 }
 
 /// What came of waiting for more.
@@ -79,6 +81,9 @@ impl Connection {
     pub(super) async fn serve(mut self) {
         loop {
             let reply = match self.head().await {
+                Next::Nothing if self.answered && self.closing.is_some() => {
+                    return self.linger().await;
+                }
                 Next::Nothing => return,
                 Next::Refused(refusal) => self.refuse(refusal),
                 Next::Head(head) => match self.request(&head).await {
@@ -92,6 +97,7 @@ impl Connection {
                 tracing::warn!(peer = %self.peer.place, "http.answer_not_taken");
                 return;
             }
+            self.answered = true;
             if close {
                 return self.linger().await;
             }

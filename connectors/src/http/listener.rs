@@ -91,6 +91,7 @@ impl Listener {
             stats: Arc::clone(&self.stats),
             input: BytesMut::new(),
             closing: None,
+            answered: false,
         };
         let open = Open::new(Arc::clone(&self.stats));
         async move {

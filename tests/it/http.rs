@@ -9,7 +9,7 @@ use hilum_tests::site::{Site, Store};
 use hilum_tests::{message, ports, wait};
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -40,7 +40,7 @@ fn over_http(name: &str, receiver: &Receiver, more: &str) -> String {
 
 fn secret(site: &Site, name: &str, value: &str) {
     let path = site.data().join("secrets").join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path.parent().unwrap()).unwrap();
     std::fs::write(&path, value).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
@@ -143,7 +143,7 @@ fn what_is_wrong_with_a_request_is_told_and_does_nothing() {
         assert_eq!(answer.field("Connection"), Some("close"), "{answer:?}");
         let text = String::from_utf8(answer.body).unwrap();
         assert_eq!(text.lines().count(), 1, "one sentence: {text:?}");
-        assert!(!text.contains(".rs") && !text.contains('/') || status == 415, "{text:?}");
+        assert!(!text.contains(".rs") && !text.contains("adt"), "no internals: {text:?}");
         assert!(client.closes(SOON).is_some(), "{shown}");
     }
     // What is not HL7 is recorded and answered in HL7's own way.

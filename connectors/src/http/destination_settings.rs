@@ -25,7 +25,7 @@ pub const DESTINATION_FIELDS: &[Field] = &[
     Field::optional(
         "headers",
         "Headers of every request. Credentials are secrets by reference; they are read at every request, so that they can be renewed while the engine runs.",
-        Kind::Map(&Kind::Any(&[Kind::Text, Kind::Secret])),
+        Kind::Map(&Kind::Any(&[Kind::Secret, Kind::Text])),
     )
     .examples(&["{ Authorization = { secret = \"results-token\", prefix = \"Bearer \" }, X-Site = \"north\" }"]),
     Field::default("content_type", "What the body is declared as.", Kind::Text, "application/hl7-v2")

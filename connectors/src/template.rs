@@ -104,7 +104,7 @@ impl Template {
     pub(crate) fn says_something(&self, out: &Outgoing<'_>) -> bool {
         let message = Message::parse(out.body.to_vec(), &ParseOptions::default());
         self.pieces.iter().any(|piece| match piece {
-            Piece::Literal(_) | Piece::Part | Piece::Received => false,
+            Piece::Literal(_) | Piece::Part | Piece::Received | Piece::Date => false,
             Piece::MessageId | Piece::DeliveryId => true,
             Piece::Field(path) => message.raw(path).is_some_and(|value| !value.is_empty()),
         })

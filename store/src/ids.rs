@@ -63,6 +63,7 @@ macro_rules! row_id {
 
 row_id!(MessageId, "A message: what was received once.");
 row_id!(DeliveryId, "A delivery: one message part for one destination.");
+row_id!(AuthorityId, "An authority whose certificates prove who a peer is.");
 
 macro_rules! number_id {
     ($name:ident, $what:literal) => {

@@ -23,6 +23,7 @@ mod lease;
 mod migrate;
 mod open;
 mod own;
+mod peers;
 mod people;
 mod postgres;
 #[cfg(test)]
@@ -44,9 +45,13 @@ mod writer;
 pub use act::{Discarded, Moved, NewRevision, RawReplay, Replayed, SentReplay};
 pub use audit::{Act, ActOutcome, Actor, ActorKind, AuditFault, AuditReport, Target};
 pub use error::{OpenError, StoreError};
-pub use ids::{ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId};
+pub use ids::{AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId};
 pub use lease::Lease;
 pub use open::{Opened, Options};
+pub use peers::{
+    Authority, AuthorityKind, Issued, NewAuthority, NewIssued, NewPeer, NewPeerKey, Peer, PeerKey,
+    PeerRights, PeerState, Revocation, RevocationList,
+};
 pub use read::{
     AttemptDetail, BodyOf, ChannelStatus, Child, Counted, Cursor, CursorError, DeadGroup, DeadKey,
     DeliveryDetail, DestinationStatus, Letter, MessageDetail, MessageFilter, MessageState,

@@ -22,8 +22,14 @@ macro_rules! migration {
 }
 
 /// All of them, in order.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[migration!(1, "0001_store.sql"), migration!(2, "0002_batch.sql")];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_store.sql"),
+    migration!(2, "0002_batch.sql"),
+    migration!(3, "0003_peers.sql"),
+];
+
+/// The first schema whose stores have a key for secrets.
+pub(crate) const SECRETS: i64 = 3;
 
 /// The newest schema that this program knows.
 pub(crate) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;

@@ -16,7 +16,7 @@ use crate::error::{OpenError, StoreError};
 use crate::key::{self, KekId, KeyState, StoreKey};
 use crate::migrate::{self, Stored};
 use crate::read::{Pool, Reader, key_row};
-use crate::seal::{KeyRing, Purpose, Wrapping};
+use crate::seal::{DataKey, KeyRing, Purpose, Wrapping};
 use crate::sql::{Session, row, statements, values};
 use crate::store::{Store, Time};
 use crate::token::{TokenKeys, Tokens};
@@ -29,8 +29,14 @@ statements! {
 }
 
 /// The kinds of key that a store has one of.
-const LONG_LIVED: [Purpose; 5] =
-    [Purpose::Lane, Purpose::Duplicate, Purpose::Digest, Purpose::Signature, Purpose::Index];
+const LONG_LIVED: [Purpose; 6] = [
+    Purpose::Lane,
+    Purpose::Duplicate,
+    Purpose::Digest,
+    Purpose::Signature,
+    Purpose::Index,
+    Purpose::Secret,
+];
 
 /// What a store is opened with.
 pub struct Options<'a> {
@@ -101,6 +107,7 @@ impl Store {
             reader,
             ring,
             tokens: started.tokens,
+            secrets: started.secrets,
             recorder,
             failing,
             node: options.node.to_owned(),
@@ -190,6 +197,7 @@ async fn connect(found: Found) -> Result<(Vec<Box<dyn Backend>>, Pool), OpenErro
 struct Started {
     log_id: Uuid,
     tokens: Tokens,
+    secrets: DataKey,
     clean: bool,
 }
 
@@ -204,15 +212,20 @@ async fn start(
     backend.begin().await.map_err(unopened)?;
     let done = async {
         migrate::migrate(backend, stored.map_or(0, |stored| stored.schema), now_us).await?;
-        if stored.is_none() {
-            found_store(backend, options, wrapping, kek, now_us).await?;
+        match stored {
+            None => found_store(backend, options, wrapping, kek, now_us).await?,
+            Some(stored) if stored.schema < migrate::SECRETS => {
+                make_key(backend, wrapping, Purpose::Secret, now_us).await?
+            }
+            Some(_) => {}
         }
         let clean = fact(backend, "clean").await?.is_none_or(|value| value == b"1");
         set_fact(backend, "clean", b"0").await?;
         let log_id = fact(backend, "log_id").await?.and_then(|id| Uuid::from_slice(&id).ok());
         let log_id =
             log_id.ok_or_else(|| StoreError::Internal("the store has no log id".to_owned()))?;
-        Ok(Started { log_id, tokens: tokens(backend, wrapping).await?, clean })
+        let (tokens, secrets) = long_lived(backend, wrapping).await?;
+        Ok(Started { log_id, tokens, secrets, clean })
     };
     match done.await {
         Ok(started) => {
@@ -249,8 +262,7 @@ async fn found_store(
     set_fact(backend, "kek_id", &kek.0).await?;
     set_fact(backend, "clean", b"1").await?;
     for purpose in LONG_LIVED {
-        let (_, key) = wrapping.make_bytes(purpose).map_err(|_| StoreError::Unreadable("a key"))?;
-        crate::store::insert_key(backend, &key, now_us).await?;
+        make_key(backend, wrapping, purpose, now_us).await?;
     }
     audit::begin(backend, log_id).await?;
     let act = Act {
@@ -270,23 +282,42 @@ async fn found_store(
     audit::append(backend, &recorder, &Entry::success(&act, target, Json::Null, after)).await
 }
 
-async fn tokens(session: &mut dyn Session, wrapping: &Wrapping) -> Result<Tokens, StoreError> {
+async fn make_key(
+    session: &mut dyn Session,
+    wrapping: &Wrapping,
+    purpose: Purpose,
+    now_us: i64,
+) -> Result<(), StoreError> {
+    let (_, key) = wrapping.make_bytes(purpose).map_err(|_| StoreError::Unreadable("a key"))?;
+    crate::store::insert_key(session, &key, now_us).await
+}
+
+/// The keys that the store has one of: those of tokens, and that of secrets.
+async fn long_lived(
+    session: &mut dyn Session,
+    wrapping: &Wrapping,
+) -> Result<(Tokens, DataKey), StoreError> {
     let mut found = std::collections::HashMap::new();
+    let mut secrets = None;
     for row in session.rows(LONG_KEYS, values![]).await? {
         let key = key_row(&row)?;
+        if key.purpose == Purpose::Secret {
+            secrets = wrapping.unwrap(&key).ok();
+        }
         let bytes = wrapping.unwrap_bytes(&key).map_err(|_| StoreError::Unreadable("a key"))?;
         found.insert(key.purpose, bytes);
     }
     let key = |purpose: Purpose| {
         found.get(&purpose).map(|bytes| &**bytes).ok_or(StoreError::Unreadable("a key"))
     };
-    Tokens::new(&TokenKeys {
+    let tokens = Tokens::new(&TokenKeys {
         lane: key(Purpose::Lane)?,
         duplicate: key(Purpose::Duplicate)?,
         digest: key(Purpose::Digest)?,
         signature: key(Purpose::Signature)?,
         index: key(Purpose::Index)?,
-    })
+    })?;
+    Ok((tokens, secrets.ok_or(StoreError::Unreadable("a key"))?))
 }
 
 pub(crate) async fn fact(

@@ -58,6 +58,11 @@ const NOT_SEALED: &[&str] = &[
     "audit_log.leaf",
     "audit_log.rec",
     "audit_log.seal",
+    "authorities.certificate",
+    "authorities.crl",
+    "authorities.spki",
+    "certificates.certificate",
+    "certificates.serial",
     "data_keys.commitment",
     "data_keys.id",
     "data_keys.kek_id",
@@ -69,6 +74,8 @@ const NOT_SEALED: &[&str] = &[
     "messages.digest",
     "messages.signature",
     "meta.value",
+    "peer_keys.certificate",
+    "peer_keys.spki",
     "revisions.hash",
 ];
 
@@ -76,7 +83,9 @@ const NOT_SEALED: &[&str] = &[
 const SQLITE_IDS: &[&str] = &[
     "attempts.delivery",
     "attempts.message",
+    "authorities.id",
     "bodies.id",
+    "certificates.authority",
     "deliveries.id",
     "deliveries.message",
     "deliveries.superseded_by",

@@ -18,7 +18,7 @@ use crate::intake::{Intake, Sealed};
 use crate::lease::Lease;
 use crate::read::{Queued, QueuedDelivery, Reader, Undecided, Waiting};
 use crate::receipt::{Decision, OnCommit, Receipt, Received};
-use crate::seal::{KeyRing, KeyRow};
+use crate::seal::{DataKey, KeyRing, KeyRow};
 use crate::settle::{Settle, SettleTicket};
 use crate::sql::{Session, statements, values};
 use crate::token::{LaneKey, Tokens};
@@ -42,6 +42,7 @@ pub(crate) struct Parts {
     pub reader: Reader,
     pub ring: Arc<KeyRing>,
     pub tokens: Tokens,
+    pub secrets: DataKey,
     pub recorder: Recorder,
     pub failing: watch::Receiver<bool>,
     pub node: String,

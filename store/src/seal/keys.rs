@@ -31,6 +31,8 @@ coded! {
         Digest = 14, "digest";
         /// Error signatures.
         Signature = 15, "signature";
+        /// Private keys and other secrets of the store.
+        Secret = 16, "secret";
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) enum Column {
     AttemptError = 5,
     /// `messages.control_id`
     ControlId = 6,
+    /// `authorities.private_key`
+    AuthorityKey = 7,
 }
 
 impl Column {
@@ -54,6 +56,7 @@ impl Column {
         (Column::AttemptResponse, "attempts.response"),
         (Column::AttemptError, "attempts.error"),
         (Column::ControlId, "messages.control_id"),
+        (Column::AuthorityKey, "authorities.private_key"),
     ];
 
     /// What people are told when it does not open.
@@ -63,6 +66,7 @@ impl Column {
             Column::MessageError | Column::DeliveryError | Column::AttemptError => "an error text",
             Column::AttemptResponse => "a response",
             Column::ControlId => "a control id",
+            Column::AuthorityKey => "a private key",
         }
     }
 }

@@ -15,6 +15,7 @@ mod pruning;
 mod raw;
 mod reads;
 mod receipts;
+mod registry;
 mod remembered;
 mod replays;
 mod sealed;

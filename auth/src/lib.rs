@@ -3,12 +3,18 @@
 //! Nothing here knows a route or a page. A [`Permit`] can be made in this crate alone, so a
 //! service function that takes one cannot be called by code that never asked.
 
+pub mod ca;
 mod permission;
 mod permit;
+mod registry;
 mod session;
 
 pub use permission::{Grant, Permission, grants};
 pub use permit::Permit;
+pub use registry::{
+    Book, Expiry, KeySource, ListState, OVERLAP_DAYS_MAX, PeerOrder, Registry, RegistryError,
+    Rotation, Signed, Trusted,
+};
 pub use session::Session;
 /// Who acts, as the audit log records it.
 pub use store::Actor;

@@ -59,6 +59,14 @@ permissions! {
     MessageReplay = "message.replay",
     /// End a delivery without sending it.
     MessageDiscard = "message.discard",
+    /// See peers, authorities and certificates.
+    PeerRead = "peer.read",
+    /// Add peers, change what they may do, and give them keys.
+    PeerWrite = "peer.write",
+    /// Let a peer never in again.
+    PeerRevoke = "peer.revoke",
+    /// Make and replace the root, sign and take back certificates, trust other authorities.
+    CaManage = "ca.manage",
     /// See dead letters.
     DeadletterRead = "deadletter.read",
     /// Send dead letters again.

@@ -51,6 +51,8 @@ pub struct Authorities {
     pub roots: Vec<CertificateDer<'static>>,
     /// Their revocation lists.
     pub revocations: Vec<CertificateRevocationListDer<'static>>,
+    /// Certificates of an authority without a list are taken too: whoever says so has seen to it that those who should have one do.
+    pub unlisted: bool,
 }
 
 /// Somebody at the door.
@@ -84,6 +86,10 @@ pub enum PeerRefusal {
     Pending,
     /// The peer was revoked.
     Revoked,
+    /// The key was replaced by another one, and its time is over.
+    Key,
+    /// The certificate has expired, was revoked, or its authority is not trusted any more.
+    Certificate,
     /// The peer may not use this channel.
     Channel,
     /// The peer may not come from this address.
@@ -97,6 +103,8 @@ impl PeerRefusal {
             PeerRefusal::Unknown => "peer-unknown",
             PeerRefusal::Pending => "peer-pending",
             PeerRefusal::Revoked => "peer-revoked",
+            PeerRefusal::Key => "peer-key",
+            PeerRefusal::Certificate => "peer-certificate",
             PeerRefusal::Channel => "peer-channel",
             PeerRefusal::Address => "peer-address",
         }

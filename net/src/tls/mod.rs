@@ -21,7 +21,7 @@ pub use failure::TlsFailure;
 pub use pin::Pin;
 pub use problem::TlsProblem;
 pub use profile::Profile;
-pub use server::{Clients, SERVER_FIELDS, Server};
+pub use server::{Clients, SERVER_FIELDS, Server, can_verify};
 pub use session::Session;
 
 use config::{Diagnostics, Section};

@@ -151,7 +151,11 @@ impl Server {
     /// The authorities of `ca`, with their lists.
     pub(super) fn authorities(&self) -> Authorities {
         let now = self.files.now();
-        Authorities { roots: now.authorities.clone(), revocations: now.revocations.clone() }
+        Authorities {
+            roots: now.authorities.clone(),
+            revocations: now.revocations.clone(),
+            unlisted: false,
+        }
     }
 
     /// What verifies the certificates of clients.
@@ -159,14 +163,7 @@ impl Server {
         &self,
         authorities: Authorities,
     ) -> Result<Arc<dyn ClientCertVerifier>, String> {
-        let mut roots = rustls::RootCertStore::empty();
-        // One that cannot be read trusts nobody, which is the safe side.
-        roots.add_parsable_certificates(authorities.roots);
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), self.profile.provider())
-            .with_crls(authorities.revocations)
-            .enforce_revocation_expiration()
-            .build()
-            .map_err(|error| error.to_string())
+        verifier(authorities, self.profile)
     }
 
     /// The configuration of the next handshake.
@@ -196,4 +193,29 @@ impl Server {
 pub(super) fn key(section: &Section<'_>) -> Option<Key> {
     let secret = section.secret("key").cloned().map(Key::Secret);
     secret.or_else(|| section.path("key").map(|path| Key::File(path.to_owned())))
+}
+
+/// Whether certificates can be verified by these: a single list that cannot be used would keep out the holders of all the others.
+pub fn can_verify(authorities: Authorities) -> Result<(), String> {
+    verifier(authorities, Profile::Modern).map(drop)
+}
+
+fn verifier(
+    authorities: Authorities,
+    profile: Profile,
+) -> Result<Arc<dyn ClientCertVerifier>, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    // One that cannot be read trusts nobody, which is the safe side.
+    roots.add_parsable_certificates(authorities.roots);
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), profile.provider())
+        .with_crls(authorities.revocations)
+        .enforce_revocation_expiration();
+    let builder = match authorities.unlisted {
+        true => builder.allow_unknown_revocation_status(),
+        false => builder,
+    };
+    builder
+        .build()
+        .map(|built| built as Arc<dyn ClientCertVerifier>)
+        .map_err(|error| error.to_string())
 }

@@ -1,0 +1,9 @@
+//! The certificate authority, seen by OpenSSL, and the registry of peers over a real store.
+
+// Clippy knows test functions, but not what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod certificates;
+mod home;
+mod openssl;
+mod registry;

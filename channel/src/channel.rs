@@ -1,4 +1,4 @@
-use crate::ack::{AckPolicy, AckSettings, Admission, Admitted, admit};
+use crate::ack::{AckPolicy, AckSettings, Admission, Admitted, PeerMismatch, admit};
 use crate::charset_rule::CharsetRule;
 use crate::program::Program;
 use crate::tables::Tables;
@@ -12,6 +12,7 @@ pub struct Channel {
     only: Option<Profile>,
     ack: AckSettings,
     admission: Admission,
+    peer_mismatch: PeerMismatch,
     lf_ends_segments: bool,
     program: Program,
 }
@@ -53,6 +54,10 @@ impl Channel {
             },
             ack,
             admission,
+            peer_mismatch: match source.choice("peer_mismatch") {
+                Some("flag") => PeerMismatch::Flag,
+                _ => PeerMismatch::Reject,
+            },
             lf_ends_segments: source.bool("lf_ends_segments").unwrap_or(false),
             program: program?,
         })
@@ -81,6 +86,11 @@ impl Channel {
     /// What it does with a message.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// What is done with a message in which a peer speaks as somebody else.
+    pub fn peer_mismatch(&self) -> PeerMismatch {
+        self.peer_mismatch
     }
 
     /// A lone LF before what looks like a segment ends one.

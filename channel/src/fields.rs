@@ -72,6 +72,12 @@ pub const SOURCE_FIELDS: &[Field] = &[
     Field::optional("versions", "The versions (MSH-12.1) that are accepted; others are rejected (AR 203).", Kind::List(&Kind::Text))
         .examples(&["[\"2.3\", \"2.5.1\"]"]),
     Field::default(
+        "peer_mismatch",
+        "What is done with a message whose MSH-3.1 or MSH-4.1 its peer may not use. Only of peers that have proved who they are.",
+        Kind::Choice(PEER_MISMATCH),
+        "reject",
+    ),
+    Field::default(
         "lf_ends_segments",
         "In a message whose segments end with CR, a lone LF before what looks like a segment ends one too. Else it is data.",
         Kind::Bool,
@@ -111,6 +117,11 @@ const ACK: &[Choice] = &[
         doc: "Accepted once it has passed the steps; AE when one of them failed, and then nothing is delivered.",
     },
     Choice { name: "on-delivery", doc: "Accepted once it was delivered." },
+];
+
+const PEER_MISMATCH: &[Choice] = &[
+    Choice { name: "reject", doc: "It is rejected (AR 207), with the reason `peer-mismatch`." },
+    Choice { name: "flag", doc: "It is taken like any other; the log and the status say so." },
 ];
 
 const OTHERWISE: &[Choice] = &[

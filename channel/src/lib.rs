@@ -28,7 +28,7 @@ mod work;
 
 pub use ack::{
     AckMode, AckPolicy, AckProblem, AckSettings, Acknowledgement, Admission, Admitted, Arrival,
-    Decision, NotStored, Otherwise, Rejection, Unwanted, Wishes, ack_decision, admit,
+    Decision, NotStored, Otherwise, PeerMismatch, Rejection, Unwanted, Wishes, ack_decision, admit,
 };
 pub use budget::{Budget, Unlimited};
 pub use channel::Channel;

@@ -1,5 +1,7 @@
 //! The command line: verbs, their arguments and the words of their help.
 
+pub mod registry;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -52,6 +54,10 @@ pub enum Verb {
     Retry(Control),
     /// Put the site's files into force
     Apply(Apply),
+    /// Certificates: the internal authority, and others that are trusted
+    Ca(registry::Ca),
+    /// The systems that may connect over mutual TLS
+    Peer(registry::Peer),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ mod api;
 mod args;
 mod exit;
 mod load;
+mod private_file;
 mod say;
 mod table;
 mod verbs;
@@ -63,6 +64,8 @@ fn run(verb: Verb) -> Outcome {
         Verb::Hold(args) => wait(false, verbs::control::run(args, Act::Hold)),
         Verb::Resume(args) => wait(false, verbs::control::run(args, Act::Resume)),
         Verb::Retry(args) => wait(false, verbs::control::run(args, Act::Retry)),
+        Verb::Ca(args) => wait(false, verbs::ca::run(args)),
+        Verb::Peer(args) => wait(false, verbs::peer::run(args)),
         Verb::Apply(args) => wait(false, verbs::apply::run(args)),
     }
 }

@@ -1,5 +1,7 @@
 //! The shapes of answers. A value without permission is null and marked as masked.
 
+mod registry;
+
 use channel::{Change, Did, Note};
 use config::Name;
 use engine::{ChannelChange, ChannelStatus, DestinationStatus, Discarded, Replayed, Status, Trace};
@@ -8,6 +10,8 @@ use store::{
     AttemptDetail, DeadGroup, DeliveryDetail, Letter, MessageDetail, MessageSummary, Messages,
     Reason, Revision, SealedText,
 };
+
+pub use registry::{certificate, digits, made, peer, present, rotation};
 
 pub fn status(status: &Status) -> Value {
     let now_us = status.now_us;
@@ -22,6 +26,7 @@ pub fn status(status: &Status) -> Value {
         "now_us": now_us,
         "disk": { "free": status.disk.free, "reserve": status.disk.reserve, "low": status.disk.is_low() },
         "warnings": status.warnings,
+        "peers": status.present.iter().map(|one| present(one, now_us)).collect::<Vec<_>>(),
         "channels": channels,
     })
 }
@@ -46,6 +51,7 @@ fn channel(status: &ChannelStatus, now_us: i64) -> Value {
         "peers": status.peers,
         "refused_connections": status.refused,
         "junk_bytes": status.junk_bytes,
+        "peer_mismatches": status.peer_mismatches,
         "last_in_us": status.last_in_us,
         "destinations": destinations,
     })

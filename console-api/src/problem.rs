@@ -1,5 +1,6 @@
 //! Refusals and errors as `application/problem+json` (RFC 9457).
 
+use auth::RegistryError;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -111,6 +112,22 @@ impl From<ApplyError> for Problem {
                 Problem::conflict("bind", sentence).hint("nothing was changed")
             }
             ApplyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Problem {
+        let sentence = error.to_string();
+        match error {
+            RegistryError::Invalid(_) | RegistryError::Ca(_) => Problem::invalid(sentence),
+            RegistryError::Absent(what) => Problem::absent(what),
+            RegistryError::Refused(_) => Problem::conflict("refused", sentence),
+            RegistryError::File { .. } => {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "file", sentence)
+                    .hint("nothing was done")
+            }
+            RegistryError::Store(error) => error.into(),
         }
     }
 }

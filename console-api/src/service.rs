@@ -1,6 +1,10 @@
 //! What people may do, as functions: permit, then deed, then audit record in the same transaction.
 
-use auth::{Permit, grants};
+mod registry;
+
+use std::sync::Arc;
+
+use auth::{Permit, Registry, grants};
 use config::Name;
 use engine::{ChannelChange, Discarded, Engine, ReplayOrder, Replayed, Selection, Status, Trace};
 use store::{
@@ -11,10 +15,13 @@ use uuid::Uuid;
 
 use crate::problem::Problem;
 
+pub use registry::{CertificateView, Inspected, PeerView};
+
 /// The services of one engine.
 #[derive(Clone)]
 pub struct Service {
     engine: Engine,
+    registry: Arc<Registry>,
 }
 
 /// Why somebody does something, and the request it came with.
@@ -25,9 +32,14 @@ pub struct Why {
 }
 
 impl Service {
-    /// Over a running engine.
-    pub fn new(engine: Engine) -> Service {
-        Service { engine }
+    /// Over a running engine and its registry of peers.
+    pub fn new(engine: Engine, registry: Arc<Registry>) -> Service {
+        Service { engine, registry }
+    }
+
+    /// The time by the engine's clock, microseconds UTC.
+    pub fn now_us(&self) -> i64 {
+        self.engine.now_us()
     }
 
     fn act<G: auth::Grant>(&self, permit: &Permit<G>, action: &'static str, why: &Why) -> Act {
@@ -42,7 +54,9 @@ impl Service {
 
     /// How everything is.
     pub async fn status(&self, permit: &Permit<grants::MonitorRead>) -> Result<Status, Problem> {
-        Ok(self.engine.status(permit.scope()).await?)
+        let mut status = self.engine.status(permit.scope()).await?;
+        status.warnings.extend(self.registry.warnings());
+        Ok(status)
     }
 
     /// A page of messages, without their content.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use config::{Name, Paths, Server};
 use connectors::{OpenError, Resources, Source};
-use store::{Opened, Options, Store};
+use net::{PeerBook, Present};
+use store::{Opened, Options, Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -74,7 +75,13 @@ pub(crate) struct Inner {
 
 impl Engine {
     /// Opens the store, recovers what an earlier run left, binds every listener and starts.
-    pub async fn start(site: Site, options: StartOptions) -> Result<Engine, StartError> {
+    ///
+    /// `peers` makes the registry of peers out of the open store, before anything listens.
+    pub async fn start(
+        site: Site,
+        options: StartOptions,
+        peers: impl AsyncFnOnce(&Store) -> Result<Arc<dyn PeerBook>, StoreError>,
+    ) -> Result<Engine, StartError> {
         let warnings = posture::check(&site, &options)?;
         let clock = Clock;
         let started_us = clock.now_us();
@@ -91,6 +98,7 @@ impl Engine {
         }
         let (last_words, was_running) =
             LastWords::open(&site.paths.data).map_err(StartError::Data)?;
+        let peers = peers(&opened.store).await?;
         let shared = Shared {
             last_words,
             store: opened.store.clone(),
@@ -105,7 +113,7 @@ impl Engine {
                 shared,
                 server: site.server.clone(),
                 paths: site.paths.clone(),
-                resources: Resources::default(),
+                resources: Resources::default().with_peers(peers),
                 clock,
                 started_us,
                 warnings,
@@ -145,6 +153,11 @@ impl Engine {
     /// The time by the engine's clock, microseconds UTC.
     pub fn now_us(&self) -> i64 {
         self.inner.clock.now_us()
+    }
+
+    /// The peers that are connected now.
+    pub fn attendance(&self) -> Vec<Present> {
+        self.inner.resources.attendance().present()
     }
 
     /// Every bound listener with its channel.

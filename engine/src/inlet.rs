@@ -1,10 +1,10 @@
 //! Where a channel's messages come in: from a frame to a commit to an answer.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use ::channel::{Admitted, Arrival, Rejection};
+use ::channel::{Admitted, Arrival, PeerMismatch, Rejection};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use config::Name;
@@ -28,6 +28,7 @@ use crate::last_words::{LastWords, Slot};
 use crate::late::{Late, Told, Work};
 use crate::outbound::Outbound;
 use crate::plan::Plan;
+use crate::speaker;
 
 /// What one channel's sources, programs and lanes share.
 pub struct Inlet {
@@ -42,6 +43,7 @@ pub struct Inlet {
     ack_ids: Arc<AckIds>,
     last_words: Slot,
     last_in_us: AtomicI64,
+    peer_mismatches: AtomicU64,
 }
 
 /// What came with a message's bytes.
@@ -89,6 +91,7 @@ impl Inlet {
             late,
             ack_ids: Arc::clone(&shared.ack_ids),
             last_in_us: AtomicI64::new(0),
+            peer_mismatches: AtomicU64::new(0),
         }
     }
 
@@ -130,6 +133,11 @@ impl Inlet {
     /// When the last message came in, microseconds UTC.
     pub fn last_in_us(&self) -> Option<i64> {
         Some(self.last_in_us.load(Ordering::Relaxed)).filter(|us| *us > 0)
+    }
+
+    /// Messages since the start in which a peer spoke as somebody else.
+    pub fn peer_mismatches(&self) -> u64 {
+        self.peer_mismatches.load(Ordering::Relaxed)
     }
 
     /// The store holds undecided messages from this number on, after a restart or a replay.
@@ -210,7 +218,7 @@ impl Inlet {
             Answering::new(Arc::clone(&plan), frame.clone(), &peek, Arc::clone(&self.ack_ids));
         let message = Undecided { id: MessageId::new(), body: frame, received_us };
         let sent = Sent { peek: &peek, peer: &peer, batch: batch.as_deref() };
-        match plan.channel.admit(&message.body, peek.as_ref()) {
+        match self.admit(&plan, &message.body, (&peek, &peer)) {
             Admitted::Rejected(rejection) => {
                 self.reject(&plan, message, sent, rejection, answering, load)
             }
@@ -237,6 +245,29 @@ impl Inlet {
                     None => self.defer(message, sent, answering, load),
                 }
             }
+        }
+    }
+
+    /// Decides by the header and by who sends whether a frame is for the program.
+    fn admit(
+        &self,
+        plan: &Plan,
+        bytes: &[u8],
+        (peek, peer): (&Result<Peek, Unreadable>, &Peer),
+    ) -> Admitted {
+        let admitted = plan.channel.admit(bytes, peek.as_ref());
+        let (Ok(peek), Admitted::Message | Admitted::Acknowledgement) = (peek, &admitted) else {
+            return admitted;
+        };
+        if speaker::is_itself(peer, peek, bytes) {
+            return admitted;
+        }
+        self.peer_mismatches.fetch_add(1, Ordering::Relaxed);
+        let name = peer.identity.as_ref().map(|identity| identity.name.as_str());
+        tracing::warn!(code = "peer.mismatch", channel = %self.name(), peer = name, place = %peer.place, "a peer speaks as somebody else");
+        match plan.channel.peer_mismatch() {
+            PeerMismatch::Reject => Admitted::Rejected(Rejection::peer_mismatch()),
+            PeerMismatch::Flag => admitted,
         }
     }
 

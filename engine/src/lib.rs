@@ -29,6 +29,7 @@ mod retry;
 mod running;
 mod selection;
 pub mod site;
+mod speaker;
 mod start_error;
 mod status;
 mod watch;

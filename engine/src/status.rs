@@ -29,6 +29,8 @@ pub struct Status {
     pub disk: crate::Disk,
     /// What somebody should look at.
     pub warnings: Vec<String>,
+    /// The peers that are connected.
+    pub present: Vec<net::Present>,
     /// The channels, by name.
     pub channels: Vec<ChannelStatus>,
 }
@@ -57,6 +59,8 @@ pub struct ChannelStatus {
     pub refused: u64,
     /// Bytes between frames since then.
     pub junk_bytes: u64,
+    /// Messages since the start in which a peer spoke as somebody else.
+    pub peer_mismatches: u64,
     /// When the last message came in, microseconds UTC.
     pub last_in_us: Option<i64>,
     /// Its destinations.
@@ -125,6 +129,11 @@ impl Engine {
             now_us: self.now_us(),
             disk,
             warnings,
+            present: self
+                .attendance()
+                .into_iter()
+                .filter(|one| scope.holds(one.channel.as_str()))
+                .collect(),
             channels,
         })
     }
@@ -164,6 +173,7 @@ impl Engine {
             peers: source.peers,
             refused: source.refused,
             junk_bytes: source.junk_bytes,
+            peer_mismatches: running.as_ref().map_or(0, |running| running.inlet.peer_mismatches()),
             last_in_us: running.as_ref().and_then(|running| running.inlet.last_in_us()),
             destinations: destinations.collect(),
             name: stored.channel,

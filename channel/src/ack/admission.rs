@@ -18,7 +18,7 @@ pub struct Admission {
 /// Why a message is `rejected`: it is recorded, and no program sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// A stable reason code: `unreadable`, `batch`, `delimiters`, `no-control-id`, `version`, `charset`, `limits`, or that of a source.
+    /// A stable reason code: `unreadable`, `batch`, `delimiters`, `no-control-id`, `version`, `charset`, `limits`, or that of a source, `peer-mismatch`.
     pub reason: &'static str,
     /// Sending it again as it is may help one day (AR), or will not (AE).
     pub retry: bool,
@@ -31,6 +31,23 @@ impl Rejection {
     pub fn by_source(reason: &'static str, text: impl Into<String>) -> Rejection {
         Rejection { reason, retry: false, problem: AckProblem::new(207, text) }
     }
+}
+
+impl Rejection {
+    /// A message in which a peer speaks as somebody else.
+    pub fn peer_mismatch() -> Rejection {
+        let text = "this peer may not send as this application and facility";
+        Rejection { reason: "peer-mismatch", retry: true, problem: AckProblem::new(207, text) }
+    }
+}
+
+/// What is done with a message in which a peer speaks as somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerMismatch {
+    /// It is rejected.
+    Reject,
+    /// It is taken, and said.
+    Flag,
 }
 
 /// What is decided about a frame before its program runs.

@@ -4,6 +4,6 @@ mod admission;
 mod decision;
 mod settings;
 
-pub use admission::{Admission, Admitted, Rejection, admit};
+pub use admission::{Admission, Admitted, PeerMismatch, Rejection, admit};
 pub use decision::{AckProblem, Acknowledgement, Arrival, Decision, Wishes, ack_decision};
 pub use settings::{AckMode, AckPolicy, AckSettings, NotStored, Otherwise, Unwanted};

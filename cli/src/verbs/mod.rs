@@ -1,6 +1,7 @@
 //! One module for each verb.
 
 pub mod apply;
+pub mod ca;
 pub mod check;
 pub mod control;
 pub mod dead;
@@ -8,6 +9,7 @@ pub mod explain;
 pub mod listen;
 pub mod message;
 pub mod messages;
+pub mod peer;
 pub mod schema;
 pub mod send;
 pub mod serve;

@@ -2,9 +2,14 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
 
+use auth::Registry;
 use console_api::Socket;
-use engine::{Ended, Engine, StartOptions};
+use engine::site::Site;
+use engine::{Clock, Ended, Engine, StartOptions};
+use net::PeerBook;
+use store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -30,13 +35,16 @@ pub async fn run(args: Serve) -> Outcome {
     };
     let options = StartOptions { follow_files: args.dev, allow_root: args.allow_root };
     let data = site.paths.data.clone();
-    let engine = Engine::start(site, options).await.map_err(refused)?;
+    let (engine, registry) = start(site, options).await?;
+    let keeping = tokio::spawn(Arc::clone(&registry).keep());
     let (stop, stopped) = watch::channel(false);
-    let api = tokio::spawn(bind(&data)?.serve(console_api::router(engine.clone()), stopped));
+    let router = console_api::router(engine.clone(), registry);
+    let api = tokio::spawn(bind(&data)?.serve(router, stopped));
     ready(&engine);
     let ended = tokio::select! {
         name = asked_to_stop.asked() => {
             tracing::info!(code = "engine.stopping", signal = name, "stopping: finishing what is in hand");
+            keeping.abort();
             engine.stop().await
         }
         ended = engine.failed() => ended,
@@ -44,6 +52,21 @@ pub async fn run(args: Serve) -> Outcome {
     let _ = stop.send(true);
     let _ = api.await;
     conclude(ended)
+}
+
+/// Starts the engine with a registry of peers over its store.
+async fn start(site: Site, options: StartOptions) -> Result<(Engine, Arc<Registry>), Failure> {
+    let (data, mut opened) = (site.paths.data.clone(), None);
+    let engine = Engine::start(site, options, async |store: &Store| {
+        let registry = Registry::open(store.clone(), data, || Clock.now_us()).await?;
+        opened = Some(Arc::clone(&registry));
+        Ok(registry as Arc<dyn PeerBook>)
+    });
+    let engine = engine.await.map_err(refused)?;
+    match opened {
+        Some(registry) => Ok((engine, registry)),
+        None => Err(Failure::new(Code::Undecided, "the registry of peers was not opened")),
+    }
 }
 
 fn bind(data: &Path) -> Result<Socket, Failure> {

@@ -32,6 +32,15 @@ fn render(status: &Value) -> String {
     for warning in list(status, "warnings") {
         out.push_str(&format!("warning: {}\n", warning.as_str().unwrap_or("")));
     }
+    for peer in list(status, "peers") {
+        out.push_str(&format!(
+            "peer {} is connected to {} from {} since {}\n",
+            text(peer, "peer"),
+            text(peer, "channel"),
+            text(peer, "address"),
+            time(maybe(peer, "since_us")),
+        ));
+    }
     out.push('\n');
     out.push_str(&channels(status));
     out.push('\n');

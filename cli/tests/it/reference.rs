@@ -28,7 +28,14 @@ fn page() -> String {
         "# The command line\n\nWhat `hilum --help` and `hilum VERB --help` say.\n\n```\n{whole}```\n"
     );
     for verb in verbs(&whole) {
-        page.push_str(&format!("\n## `hilum {verb}`\n\n```\n{}```\n", help(&[&verb])));
+        let of_verb = help(&[&verb]);
+        page.push_str(&format!("\n## `hilum {verb}`\n\n```\n{of_verb}```\n"));
+        if of_verb.contains("Commands:\n") {
+            for inner in verbs(&of_verb) {
+                let of_inner = help(&[&verb, &inner]);
+                page.push_str(&format!("\n### `hilum {verb} {inner}`\n\n```\n{of_inner}```\n"));
+            }
+        }
     }
     page
 }

@@ -2,10 +2,12 @@
 
 mod act;
 mod look;
+mod registry;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Grant, Permit, Session};
+use auth::{Grant, Permit, Registry, Session};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -26,7 +28,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Every route under `/api/v1`. The caller adds the session of whoever asks.
-pub fn router(engine: Engine) -> Router {
+pub fn router(engine: Engine, peers: Arc<Registry>) -> Router {
     let layers = ServiceBuilder::new()
         .layer(SetResponseHeaderLayer::overriding(
             header::CACHE_CONTROL,
@@ -54,10 +56,23 @@ pub fn router(engine: Engine) -> Router {
         .route("/api/v1/destinations/resume", post(act::resume))
         .route("/api/v1/destinations/retry", post(act::retry))
         .route("/api/v1/apply", post(act::apply))
+        .route("/api/v1/peers/search", post(registry::peers))
+        .route("/api/v1/peers/add", post(registry::add))
+        .route("/api/v1/peers/set", post(registry::set))
+        .route("/api/v1/peers/activate", post(registry::activate))
+        .route("/api/v1/peers/rotate", post(registry::rotate))
+        .route("/api/v1/peers/revoke", post(registry::revoke))
+        .route("/api/v1/ca/init", post(registry::init_ca))
+        .route("/api/v1/ca/issue", post(registry::issue))
+        .route("/api/v1/ca/rotate", post(registry::rotate_ca))
+        .route("/api/v1/ca/revoke", post(registry::revoke_issued))
+        .route("/api/v1/ca/trust", post(registry::trust))
+        .route("/api/v1/ca/distrust", post(registry::distrust))
+        .route("/api/v1/ca/inspect", post(registry::inspect))
         .fallback(|| async { Problem::absent("route") })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(layers)
-        .with_state(Service::new(engine))
+        .with_state(Service::new(engine, peers))
 }
 
 /// A permit for what a route does, or the refusal that names it.

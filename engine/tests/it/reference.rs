@@ -72,6 +72,7 @@ fn every_link_leads_somewhere() {
         "docs/operations.md",
         "docs/connectors/mllp.md",
         "docs/connectors/http.md",
+        "docs/peers.md",
         "docs/reference/channel.md",
         "docs/reference/steps.md",
         "docs/reference/server.md",

@@ -21,6 +21,7 @@ mod lanes;
 mod outside;
 mod parts;
 mod passing;
+mod peers;
 mod poison;
 mod receivers;
 mod stopping;

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod faults;
 pub mod http;
 pub mod message;
+pub mod openssl;
 pub mod ports;
 pub mod postgres;
 pub mod random;

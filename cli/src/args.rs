@@ -133,6 +133,9 @@ pub struct Send {
     /// Seconds to wait for an acknowledgement
     #[arg(long, default_value_t = 30)]
     pub timeout: u64,
+    /// Send each file as one, a batch with its headers (default: the messages of a file one by one)
+    #[arg(long)]
+    pub whole: bool,
     /// Print figures only
     #[arg(long)]
     pub quiet: bool,
@@ -216,7 +219,7 @@ pub struct Listen {
 
 #[derive(Args)]
 pub struct View {
-    /// A file with one message; `-` reads standard input
+    /// A file with a message, several, or a batch; `-` reads standard input
     pub file: PathBuf,
     /// Show only what this path selects, such as PID-3
     #[arg(long)]

@@ -13,6 +13,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 on_both_stores!(
     the_quickstart_shows_what_it_promises,
     the_fan_out_sends_each_message_where_it_belongs,
+    files_go_to_the_laboratory_the_journal_and_the_archive,
     results_reach_the_web_service_over_https
 );
 
@@ -25,6 +26,7 @@ fn written(site: &Site, destination: &str) -> Vec<Vec<u8>> {
     let folder = site.data().join("out").join(destination);
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| !file.file_name().unwrap().to_string_lossy().starts_with('.'));
     files.sort();
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
@@ -146,6 +148,56 @@ fn the_fan_out_sends_each_message_where_it_belongs(store: Store) {
     engine.stop();
 }
 
+fn files_go_to_the_laboratory_the_journal_and_the_archive(store: Store) {
+    let laboratory = Receiver::accepting();
+    let replace = [("127.0.0.1:2876", laboratory.address().to_string())];
+    let site = Site::example("file-to-mllp", store, &replace);
+    let engine = site.serve();
+    let folder = site.data().join("in");
+    for entry in fs::read_dir(self::folder("file-to-mllp").join("files")).unwrap() {
+        let path = entry.unwrap().path();
+        let hidden = folder.join(".upload");
+        fs::copy(&path, &hidden).unwrap();
+        fs::rename(hidden, folder.join(path.file_name().unwrap())).unwrap();
+    }
+    let status = site.wait_final("results", 7);
+    let counts = ["delivered", "filtered", "rejected"]
+        .map(|name| status.channel("results").disposition(name));
+    assert_eq!(counts, [5, 1, 1], "{status:#?}");
+    assert_eq!(laboratory.control_ids().len(), 4, "not the preliminary one");
+    let first = &laboratory.arrivals()[0].bytes;
+    assert_eq!(message::text(first, "PID", 5), "EXAMPLE^ALMA", "trimmed");
+
+    let batches = hilum_tests::wait::until("the archive has its five messages", || {
+        let batches: Vec<String> = written(&site, "archive")
+            .into_iter()
+            .map(|bytes| String::from_utf8(bytes).unwrap())
+            .collect();
+        (batches.concat().matches("MSH|").count() == 5).then_some(batches)
+    });
+    for batch in &batches {
+        let count = batch.matches("MSH|").count();
+        assert!(batch.starts_with("FHS|") && batch.ends_with(&format!("\rBTS|{count}\rFTS|1\r")));
+    }
+    let names = |name: &str| {
+        let mut names: Vec<String> = fs::read_dir(site.data().join(name))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.starts_with('.'))
+            .collect();
+        names.sort();
+        names
+    };
+    let journal = names("out/journal");
+    assert!(journal.len() <= 2 && journal[0].starts_with("results-20"), "{journal:?}");
+    assert_eq!(names("in/done").len(), 3);
+    assert_eq!(names("in/errors"), ["04-lost-a-message.hl7", "04-lost-a-message.hl7.why"]);
+    assert_eq!(names("acks").len(), 3);
+    let acks = fs::read_to_string(site.data().join("acks/01-batch.hl7.ack")).unwrap();
+    assert_eq!(acks.matches("MSA|AA|FM000").count(), 3, "{acks}");
+    engine.stop();
+}
+
 fn results_reach_the_web_service_over_https(store: Store) {
     let (feed, service) = (ports::free(), ports::free());
     let replace = [
@@ -223,7 +275,7 @@ impl Drop for Python {
 
 #[test]
 fn the_examples_have_no_problems() {
-    for example in ["quickstart", "lab-fanout"] {
+    for example in ["quickstart", "file-to-mllp", "lab-fanout"] {
         let check = verbs::local(&["check", &folder(example).to_string_lossy()]);
         assert_eq!(check.code, Some(0), "{example}: {check:?}");
     }

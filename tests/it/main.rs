@@ -12,6 +12,7 @@ mod connections;
 mod crash_points;
 mod duplicates;
 mod examples;
+mod files;
 mod framing;
 mod full_disk;
 mod http;

@@ -19,8 +19,8 @@ pub struct Source {
     pub template: Template,
 }
 
-/// Reads files and folders; a file may hold several messages one after the other.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+/// Reads files and folders; a file may hold several messages, in a batch or one after the other. With `whole` it is one all the same.
+pub fn read(paths: &[PathBuf], whole: bool) -> Result<Vec<Source>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         gather(path, &mut files)?;
@@ -29,7 +29,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     for file in files {
         let bytes = bytes_of(&file)?;
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-        let messages = messages(&bytes);
+        let messages = if whole { vec![bytes.as_slice()] } else { messages(&bytes) };
         let several = messages.len() > 1;
         for (index, message) in messages.into_iter().enumerate() {
             let name = if several { format!("{name}#{}", index + 1) } else { name.clone() };

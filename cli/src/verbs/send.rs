@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use connectors::mllp::{Client, NoAnswer};
+use hl7::AckCode;
+use hl7::batch::PartKind;
 use net::{Dialer, Target};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -70,7 +72,7 @@ pub async fn run(args: Send) -> Outcome {
 }
 
 fn job(args: &Send, connections: usize) -> Result<Job, Failure> {
-    let sources = load::read(&args.files)?;
+    let sources = load::read(&args.files, args.whole)?;
     let files = u64::try_from(sources.len()).unwrap_or(u64::MAX);
     let pace = match args.rate {
         Some(rate) if rate > 0.0 => Some(Duration::from_secs_f64(connections as f64 / rate)),
@@ -198,6 +200,9 @@ async fn exchange(
 }
 
 fn reply(bytes: &[u8]) -> Answer {
+    if hl7::is_batch(bytes) {
+        return batch_reply(bytes);
+    }
     match hl7::read_reply(bytes) {
         Some(reply) => Answer::Reply {
             code: reply.code.map_or_else(|| "?".to_owned(), |code| code.as_str().to_owned()),
@@ -205,6 +210,23 @@ fn reply(bytes: &[u8]) -> Answer {
             accepted: reply.code.is_some_and(|code| code.is_positive()),
         },
         None => Answer::None("the answer is no acknowledgement".to_owned()),
+    }
+}
+
+/// A batch of acknowledgements; one without any says that everything was accepted.
+fn batch_reply(bytes: &[u8]) -> Answer {
+    let replies: Vec<Option<AckCode>> = hl7::batch::parts(bytes)
+        .filter(|part| part.kind == PartKind::Message)
+        .map(|part| hl7::read_reply(bytes.get(part.range)?)?.code)
+        .collect();
+    let is_positive = |code: &&Option<AckCode>| code.is_some_and(AckCode::is_positive);
+    let positive = replies.iter().filter(is_positive).count();
+    let refused = replies.iter().find(|code| !is_positive(code));
+    let code = refused.map_or(Some(AckCode::AA), |code| *code);
+    Answer::Reply {
+        code: code.map_or_else(|| "?".to_owned(), |code| code.to_string()),
+        text: format!("a batch: {positive} of {} acknowledgements accept", replies.len()),
+        accepted: refused.is_none(),
     }
 }
 

@@ -1,5 +1,6 @@
-//! `hilum view`: a message as a tree of its parts, with their paths and positions.
+//! `hilum view`: messages as trees of their parts, with their paths and positions, and the headers around them.
 
+use hl7::batch::{PartKind, count, parts};
 use hl7::{Message, Node, NodeLevel, ParseOptions, Path};
 
 use crate::args::View;
@@ -11,24 +12,54 @@ use crate::say;
 pub fn run(args: &View) -> Outcome {
     let bytes = bytes_of(&args.file)?;
     let messages = messages(&bytes);
-    if messages.is_empty() {
+    if messages.is_empty() && !hl7::is_batch(&bytes) {
         return Err(Failure::new(
             Code::Problems,
             format!("`{}` holds no message", args.file.display()),
         ));
     }
-    for (index, bytes) in messages.iter().enumerate() {
-        let message = Message::parse(*bytes, &ParseOptions::default());
-        let mut out = String::new();
-        if messages.len() > 1 {
-            out.push_str(&format!("message {} of {}\n", index + 1, messages.len()));
-        }
-        match &args.path {
-            Some(path) => select(&message, path, &mut out)?,
-            None => tree(&message, &mut out),
-        }
-        say::data(&out);
+    let has_parts = parts(&bytes).any(|part| part.kind != PartKind::Foreign);
+    if !has_parts {
+        return show(&bytes, args, String::new());
     }
+    let mut number = 0;
+    for part in parts(&bytes) {
+        let inside = bytes.get(part.range).unwrap_or_default();
+        match part.kind {
+            PartKind::Message => {
+                number += 1;
+                let title = format!("message {number} of {}\n", messages.len());
+                show(inside, args, if messages.len() > 1 { title } else { String::new() })?;
+            }
+            PartKind::FileHeader => show(inside, args, "file header\n".to_owned())?,
+            PartKind::BatchHeader => show(inside, args, "batch header\n".to_owned())?,
+            PartKind::BatchTrailer | PartKind::FileTrailer | PartKind::Foreign
+                if args.path.is_none() =>
+            {
+                let text = String::from_utf8_lossy(inside.trim_ascii_end());
+                say::data(&format!("{}\n", visible(&text)));
+            }
+            PartKind::BatchTrailer
+            | PartKind::FileTrailer
+            | PartKind::Foreign
+            | PartKind::Blank => {}
+        }
+    }
+    count(&bytes).map(drop).map_err(|fault| Failure::new(Code::Problems, fault.to_string()))
+}
+
+/// One message or header: what a path selects in it, or all of it under a title.
+fn show(bytes: &[u8], args: &View, title: String) -> Outcome {
+    let message = Message::parse(bytes, &ParseOptions::default());
+    let mut out = String::new();
+    match &args.path {
+        Some(path) => select(&message, path, &mut out)?,
+        None => {
+            out.push_str(&title);
+            tree(&message, &mut out);
+        }
+    }
+    say::data(&out);
     Ok(())
 }
 
@@ -82,12 +113,16 @@ fn shown(message: &Message, value: &[u8]) -> String {
         Ok(text) => text.into_owned(),
         Err(_) => String::from_utf8_lossy(value).into_owned(),
     };
-    let mut out = String::with_capacity(text.len() + 2);
+    format!("`{}`", visible(&text))
+}
+
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c.is_control() {
             true => out.push_str(&format!("\\x{:02X}", u32::from(c))),
             false => out.push(c),
         }
     }
-    format!("`{out}`")
+    out
 }

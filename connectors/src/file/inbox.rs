@@ -63,6 +63,8 @@ pub(super) enum Unfit {
     Changed,
     /// A file of its name is claimed and not finished.
     NameClaimed,
+    /// The system does not let us move it.
+    NotOurs,
 }
 
 impl Unfit {
@@ -73,6 +75,7 @@ impl Unfit {
             Unfit::Mounted => "it is on another file system",
             Unfit::Changed => "it changed while it was taken",
             Unfit::NameClaimed => "another file of its name is still being taken",
+            Unfit::NotOurs => "the engine may not move it",
         }
     }
 }
@@ -84,8 +87,6 @@ pub(super) struct Look {
     pub(super) candidates: Vec<Candidate>,
     /// What is left alone.
     pub(super) unfit: Vec<(Vec<u8>, Unfit)>,
-    /// There were more than were looked at.
-    pub(super) more: bool,
 }
 
 /// The open folders of a source. While it lives no other source reads the folder.
@@ -183,7 +184,6 @@ impl Inbox {
             first.push((seconds, nanoseconds, name.to_owned()));
             if first.len() > LOOK_MAX {
                 first.pop();
-                look.more = true;
             }
         }
         for (_, _, name) in first.into_sorted_vec() {
@@ -234,6 +234,7 @@ impl Inbox {
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::BUSY | Errno::XDEV) => Ok(Some(Err(Unfit::Mounted))),
             Err(Errno::EXIST) => Ok(Some(Err(Unfit::NameClaimed))),
+            Err(Errno::ACCESS | Errno::PERM) => Ok(Some(Err(Unfit::NotOurs))),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -246,6 +247,7 @@ impl Inbox {
             Err(Errno::LOOP | Errno::NXIO | Errno::XDEV | Errno::NODEV) => {
                 return self.give_back(name, Unfit::NotAFile);
             }
+            Err(Errno::ACCESS | Errno::PERM) => return Ok(Ok(Contents::NotAllowed)),
             Err(errno) => return Err(errno.into()),
         };
         match self.fit(&rustix::fs::fstat(&file)?) {
@@ -302,7 +304,11 @@ impl Inbox {
     /// Moves a claimed file, under a name with the time in it when its own is taken; gives the name.
     fn put(&self, name: &[u8], folder: &File) -> io::Result<Vec<u8>> {
         match rename((&self.working, name), (folder, name)) {
-            Ok(()) | Err(Errno::NOENT) => return Ok(name.to_owned()),
+            Ok(()) => return Ok(name.to_owned()),
+            // Somebody has taken it away: then it is no concern of ours. Else the folder is gone, and that is.
+            Err(Errno::NOENT) if stat(&self.working, name).err() == Some(Errno::NOENT) => {
+                return Ok(name.to_owned());
+            }
             Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno.into()),
         }
@@ -329,6 +335,8 @@ impl Inbox {
 pub(super) enum Contents {
     Read(Bytes),
     TooLarge,
+    /// The system does not let us read it.
+    NotAllowed,
 }
 
 /// A file of acknowledgements that grows under a hidden name.
@@ -424,7 +432,7 @@ mod tests {
         after_claim(&folder.join(".hilum/a.hl7"));
         let read = inbox.read(&found).unwrap().map(|contents| match contents {
             Contents::Read(bytes) => bytes.to_vec(),
-            Contents::TooLarge => panic!("it is small"),
+            Contents::TooLarge | Contents::NotAllowed => panic!("it is small and ours"),
         });
         (read, root)
     }

@@ -22,6 +22,9 @@ use crate::{Flow, Intake, Peer, Resources};
 const ROUND_MAX: usize = 1_000;
 /// At least so long between two looks, however much the system has to tell.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// How often, and how long without a word, another source is waited for.
+const KEPT_OUT_PAUSE: Duration = Duration::from_millis(50);
+const KEPT_OUT_MAX: Duration = Duration::from_secs(10);
 /// Entries that were left alone and are remembered, so that each is told once.
 const TOLD_MAX: usize = 10_000;
 /// What a file in hand gets to end in when the source closes.
@@ -44,6 +47,17 @@ enum Round {
     Closed,
 }
 
+/// What has become of a claimed file.
+#[derive(PartialEq, Eq)]
+enum Taken {
+    /// It is where it belongs.
+    Ended,
+    /// It was not what it seemed, and went back.
+    Left,
+    /// The source closed before; it stays claimed.
+    Closed,
+}
+
 impl FolderSource {
     /// Looks whether the folders are there, and makes those that are ours to make.
     pub async fn open(settings: SourceSettings, resources: &Resources) -> io::Result<FolderSource> {
@@ -61,7 +75,7 @@ impl FolderSource {
     /// Takes files until `flow` says close.
     pub async fn run(self, intake: Arc<dyn Intake>, flow: watch::Receiver<Flow>) {
         let mut worker = Worker {
-            watch: FolderWatch::of(&self.settings.folder.path),
+            watch: None,
             settings: self.settings,
             memory: self.memory,
             stats: self.stats,
@@ -118,7 +132,7 @@ struct Worker {
     stats: Arc<SourceStats>,
     steer: Steer,
     intake: Arc<dyn Intake>,
-    watch: FolderWatch,
+    watch: Option<FolderWatch>,
     sightings: Sightings,
     told: HashSet<(Vec<u8>, Unfit)>,
     number: u64,
@@ -128,16 +142,25 @@ impl Worker {
     async fn run(&mut self) {
         let mut inbox = None;
         let mut trouble = String::new();
+        let mut kept_out: Option<Instant> = None;
         while self.steer.may_go_on(false).await {
             let round = match self.inbox(&mut inbox).await {
                 Ok(Some(open)) => self.round(&open).await,
-                Ok(None) => Err(io::Error::other("another source reads this folder")),
+                Ok(None) => {
+                    // The source before this one may still have a file in hand.
+                    let since = *kept_out.get_or_insert_with(Instant::now);
+                    if since.elapsed() < KEPT_OUT_MAX {
+                        self.steer.pause(KEPT_OUT_PAUSE).await;
+                        continue;
+                    }
+                    Err(io::Error::other("another source reads this folder"))
+                }
                 Err(error) => Err(error),
             };
             match round {
-                Ok(Round::Worked) => trouble.clear(),
+                Ok(Round::Worked) => (trouble, kept_out) = (String::new(), None),
                 Ok(Round::Idle(wait)) => {
-                    trouble.clear();
+                    (trouble, kept_out) = (String::new(), None);
                     self.wait(wait).await;
                 }
                 Ok(Round::Closed) => return,
@@ -163,7 +186,6 @@ impl Worker {
                 return Ok(Some(Arc::clone(inbox)));
             }
             *open = None;
-            self.watch = FolderWatch::of(&self.settings.folder.path);
         }
         let settings = Arc::clone(&self.settings);
         let opened = blocking(move || {
@@ -171,6 +193,9 @@ impl Worker {
             Ok(inbox.lock()?.then(|| Arc::new(inbox)))
         });
         *open = opened.await?;
+        if open.is_some() {
+            self.watch = Some(FolderWatch::of(&self.settings.folder.path));
+        }
         Ok(open.clone())
     }
 
@@ -179,7 +204,7 @@ impl Worker {
         let claimed = blocking(move || look.claimed()).await?;
         self.tell(claimed.unfit);
         for candidate in claimed.candidates {
-            if !self.take(inbox, candidate).await? {
+            if self.take(inbox, candidate).await? == Taken::Closed {
                 return Ok(Round::Closed);
             }
         }
@@ -191,6 +216,7 @@ impl Worker {
         if due.is_empty() {
             return Ok(Round::Idle(next.unwrap_or(self.settings.every).min(self.settings.every)));
         }
+        let mut worked = false;
         for candidate in due.into_iter().take(ROUND_MAX) {
             if !self.steer.may_go_on(false).await {
                 return Ok(Round::Closed);
@@ -199,18 +225,18 @@ impl Worker {
             match blocking(move || claim.claim(&one)).await? {
                 None => continue,
                 Some(Err(unfit)) => self.tell(vec![(candidate.name, unfit)]),
-                Some(Ok(())) => {
-                    if !self.take(inbox, candidate).await? {
-                        return Ok(Round::Closed);
-                    }
-                }
+                Some(Ok(())) => match self.take(inbox, candidate).await? {
+                    Taken::Ended => worked = true,
+                    Taken::Left => {}
+                    Taken::Closed => return Ok(Round::Closed),
+                },
             }
         }
-        Ok(Round::Worked)
+        Ok(if worked { Round::Worked } else { Round::Idle(self.settings.every) })
     }
 
-    /// Takes a claimed file to its end; false when the source closed before, and it stays claimed.
-    async fn take(&mut self, inbox: &Arc<Inbox>, candidate: Candidate) -> io::Result<bool> {
+    /// Takes a claimed file to its end.
+    async fn take(&mut self, inbox: &Arc<Inbox>, candidate: Candidate) -> io::Result<Taken> {
         let mut share = self.memory.share();
         let size = usize::try_from(candidate.stamp.size()).unwrap_or(usize::MAX);
         loop {
@@ -222,7 +248,7 @@ impl Worker {
                 () = share.take(missing) => {}
                 _ = self.steer.flow.changed() => {
                     if !self.steer.may_go_on(false).await {
-                        return Ok(false);
+                        return Ok(Taken::Closed);
                     }
                 }
             }
@@ -232,13 +258,16 @@ impl Worker {
             Ok(contents) => contents,
             Err(unfit) => {
                 self.tell(vec![(candidate.name, unfit)]);
-                return Ok(true);
+                return Ok(Taken::Left);
             }
         };
         self.number += 1;
         let _in_hand = InHand::new(&self.stats);
         let ended = match contents {
             Contents::TooLarge => Ended::failed("too-large", "the file is larger than `max_file`"),
+            Contents::NotAllowed => {
+                Ended::failed("not-allowed", "the engine may not read the file")
+            }
             Contents::Read(bytes) => {
                 let peer = Peer {
                     place: shown(&candidate.name).into(),
@@ -252,15 +281,15 @@ impl Worker {
                 let reading = Reading::new(peer, bytes, acks);
                 match reading.run(self.intake.as_ref(), &mut self.steer).await? {
                     Some(ended) => ended,
-                    None => return Ok(false),
+                    None => return Ok(Taken::Closed),
                 }
             }
         };
-        self.end(inbox, candidate.name, ended).await
+        Ok(self.end(inbox, candidate.name, ended).await)
     }
 
     /// Moves a file that needs no more reading. Only that is tried again when it does not work.
-    async fn end(&mut self, inbox: &Arc<Inbox>, name: Vec<u8>, ended: Ended) -> io::Result<bool> {
+    async fn end(&mut self, inbox: &Arc<Inbox>, name: Vec<u8>, ended: Ended) -> Taken {
         match &ended {
             Ended::Done => add(&self.stats.done),
             Ended::Failed { code, .. } => {
@@ -268,22 +297,27 @@ impl Worker {
                 tracing::warn!(file = %shown(&name), code, "file.refused");
             }
         }
-        let ended = Arc::new(ended);
-        let mut told = false;
+        let (ended, mut told) = (Arc::new(ended), false);
+        let mut folders = Arc::clone(inbox);
         loop {
-            let (inbox, name, how) = (Arc::clone(inbox), name.clone(), Arc::clone(&ended));
+            let (open, name, how) = (Arc::clone(&folders), name.clone(), Arc::clone(&ended));
             let moved = blocking(move || match how.as_ref() {
-                Ended::Done => inbox.finish(&name),
-                Ended::Failed { code, sentence } => inbox.fail(&name, code, sentence),
+                Ended::Done => open.finish(&name),
+                Ended::Failed { code, sentence } => open.fail(&name, code, sentence),
             });
-            let Err(error) = moved.await else { return Ok(true) };
+            let Err(error) = moved.await else { return Taken::Ended };
             if !told {
                 tracing::warn!(folder = %self.settings.folder.path.display(), error = %error, "file.not_moved");
                 told = true;
             }
             self.steer.pause(Duration::from_secs(1)).await;
             if !self.steer.may_go_on(false).await {
-                return Ok(false);
+                return Taken::Closed;
+            }
+            // A folder may have been taken away and be there again.
+            let settings = Arc::clone(&self.settings);
+            if let Ok(again) = blocking(move || Inbox::open(&settings)).await {
+                folders = Arc::new(again);
             }
         }
     }
@@ -303,11 +337,17 @@ impl Worker {
     }
 
     async fn wait(&mut self, time: Duration) {
-        let Steer { flow, .. } = &mut self.steer;
+        let Worker { steer, watch, .. } = self;
+        let changed = async {
+            match watch {
+                Some(watch) => watch.changed().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = sleep(time.max(LOOK_PAUSE)) => {}
-            _ = flow.changed() => {}
-            () = self.watch.changed() => sleep(LOOK_PAUSE).await,
+            _ = steer.flow.changed() => {}
+            () = changed => sleep(LOOK_PAUSE).await,
         }
     }
 }

@@ -470,6 +470,20 @@ async fn a_folder_must_be_there_unless_it_is_ours_and_may_go_and_come_back() {
 }
 
 #[tokio::test]
+async fn a_folder_for_what_is_done_may_go_and_nothing_is_read_twice_for_it() {
+    let ward = Ward::new();
+    ward.put("a.hl7", row(&["1", "2"]));
+    let mut reader = ward.read().await;
+    reader.accept(&["1"]).await;
+    let (_, answer) = reader.next().await.frame();
+    fs::remove_dir(ward.folder().join("done")).unwrap();
+    answer.send(ack("AA", "2")).unwrap();
+    ward.wait_names("in/done", &["a.hl7"]).await;
+    assert!(reader.handed.try_recv().is_err());
+    reader.close().await;
+}
+
+#[tokio::test]
 async fn a_folder_is_read_by_one_source_at_a_time() {
     let ward = Ward::new();
     let mut first = ward.read().await;

@@ -80,17 +80,28 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
     }
 }
 
+/// How a writing session plans. Its statements go by key and are planned once, perhaps while the tables are empty and a walk through all of
+/// them looks cheap: without these settings that plan would stay in force while the tables grow.
+const BY_KEY: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
 /// Opens the writing connections. The first holds the store's lock, so that a second engine is refused.
 pub(crate) async fn open_writers(place: &Place) -> Result<Vec<PostgresBackend>, OpenError> {
+    let options = place.options.clone().options(BY_KEY);
     let mut writers = Vec::with_capacity(WRITERS);
     for n in 0..WRITERS {
-        let mut connection = connect(&place.options).await?;
+        let mut connection = connect(&options).await?;
         if n == 0
             && !lock_patiently(&mut connection).await.map_err(|error| fault::opening(&error))?
         {
             return Err(OpenError::Locked("its lock in the database is taken".to_owned()));
         }
-        writers.push(PostgresBackend::new(connection, place.options.clone(), n == 0));
+        writers.push(PostgresBackend::new(connection, options.clone(), n == 0));
     }
     Ok(writers)
 }

@@ -11,6 +11,7 @@ mod home;
 mod keys;
 mod lives;
 mod people;
+mod plans;
 mod pruning;
 mod raw;
 mod reads;

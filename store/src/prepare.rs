@@ -11,7 +11,7 @@ use crate::migrate::MIGRATIONS;
 use crate::seal::Column;
 use crate::sql::Statement;
 
-async fn sqlite() -> SqliteConnection {
+pub(crate) async fn sqlite() -> SqliteConnection {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
     for migration in MIGRATIONS {
         connection.execute(raw_sql(migration.sqlite)).await.unwrap();

@@ -23,6 +23,9 @@ const CACHE_KIB: i64 = 64 << 10;
 /// A log that is not cut down is written over, which syncs in half the time of appending.
 const WAL_KEPT_BYTES: i64 = 64 << 20;
 const READERS: u32 = 4;
+/// The writer's statements go by key. Without this, a few rows that are to be changed may be made an index on the fly, and the whole
+/// table be walked through to look each of its rows up in it.
+pub(super) const BY_KEY: (&str, &str) = ("automatic_index", "off");
 /// Only a reader that has to recover the log can meet a lock; it is gone at once.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -96,6 +99,7 @@ async fn writing(place: &Place) -> Result<SqliteConnection, OpenError> {
         .pragma("journal_size_limit", WAL_KEPT_BYTES.to_string())
         .pragma("cache_size", (-CACHE_KIB).to_string())
         .pragma("temp_store", "memory")
+        .pragma(BY_KEY.0, BY_KEY.1)
         .statement_cache_capacity(TEXTS_MAX)
         .connect()
         .await

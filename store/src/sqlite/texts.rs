@@ -76,7 +76,8 @@ const MOVES: Insert = Insert {
         first_answered_us = case when v.column6 = 1 and v.column3 = 11 then coalesce(first_answered_us, v.column5) \
         else first_answered_us end, reason_code = v.column7 from (",
     row: "(?,?,?,?,?,?,?,?)",
-    tail: ") as v where deliveries.message = v.column1 and deliveries.id = v.column2 and deliveries.state < 20 \
+    // The `+` keeps it to the primary key, where the row is.
+    tail: ") as v where deliveries.message = v.column1 and +deliveries.id = v.column2 and deliveries.state < 20 \
         and deliveries.tried_us <> v.column5",
 };
 /// A message ends with its last delivery.
@@ -158,6 +159,9 @@ fn text(shape: &Shape) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::{AssertSqlSafe, Executor, Row, raw_sql};
+
+    use super::super::open::BY_KEY;
     use super::*;
 
     #[test]
@@ -165,6 +169,24 @@ mod tests {
         for insert in [MESSAGES, TOKENS, BODIES, DELIVERIES, ATTEMPTS, COUNTERS] {
             let columns = insert.head.split_once('(').unwrap().1.split(',').count();
             assert_eq!(insert.row.split(',').count(), columns, "{}", insert.head);
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_are_found_by_key_and_no_table_is_walked_through() {
+        let (setting, value) = BY_KEY;
+        let mut connection = crate::prepare::sqlite().await;
+        let set = format!("pragma {setting} = {value}");
+        connection.execute(raw_sql(AssertSqlSafe(set))).await.unwrap();
+        for (update, table) in [(MOVES, "deliveries"), (ENDS, "messages")] {
+            for rows in [1, 2, 64] {
+                let mut text = "explain query plan ".to_owned();
+                update.put(&mut text, rows);
+                let plan = connection.fetch_all(raw_sql(AssertSqlSafe(text))).await.unwrap();
+                let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+                let by_key = format!("SEARCH {table} USING PRIMARY KEY");
+                assert!(plan.iter().any(|step| step.starts_with(&by_key)), "{plan:?}");
+            }
         }
     }
 }

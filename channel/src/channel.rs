@@ -29,9 +29,15 @@ impl Channel {
     ) -> Option<Channel> {
         let named = named(destinations, diags);
         let names: Vec<Name> = named.iter().map(|(name, _)| name.clone()).collect();
-        let program = Program::compile(top.section("transform"), &named, tables, diags);
-        let source = source?;
-        let ack = AckSettings::read(source, &names, diags);
+        let ack = source.map(|source| AckSettings::read(source, &names, diags));
+        let acks = ack.as_ref().and_then(|ack| ack.application.as_ref());
+        if let Some((_, section)) = named.iter().find(|(name, _)| Some(name) == acks) {
+            refuse_routing(section, diags);
+        }
+        // Messages do not go where acknowledgements are sent.
+        let routed: Vec<_> = named.into_iter().filter(|(name, _)| Some(name) != acks).collect();
+        let program = Program::compile(top.section("transform"), &routed, tables, diags);
+        let (source, ack) = (source?, ack?);
         let charset = source.text("charset").and_then(|text| CharsetRule::parse(text, diags));
         let versions = source.is_given("versions").then(|| {
             let texts = source.list("versions").iter().filter_map(Value::text);
@@ -136,6 +142,18 @@ impl Channel {
             AckPolicy::OnDelivery { destinations, .. } => Some(destinations),
             AckPolicy::OnReceipt | AckPolicy::OnAccept => None,
         }
+    }
+}
+
+/// A destination of acknowledgements gets nothing from the program, so what would choose or change messages does nothing.
+fn refuse_routing(section: &Section<'_>, diags: &mut Diagnostics) {
+    for key in ["when", "steps", "order_by"].into_iter().filter(|key| section.is_given(key)) {
+        diags
+            .error("C0320", section.span_of(key), format!("`{key}` has no meaning here"))
+            .label(
+                "this destination gets the source's application acknowledgements and nothing else",
+            )
+            .help("leave it out; to change acknowledgements, send them to a channel of their own");
     }
 }
 

@@ -50,11 +50,31 @@ pub const SOURCE_FIELDS: &[Field] = &[
         Kind::Choice(NOT_STORED),
         "close",
     ),
+    Field::default(
+        "ack_same_id",
+        "What becomes of a message whose MSH-3, MSH-4 and MSH-10 have come within 7 days with other bytes.",
+        Kind::Choice(SAME_ID),
+        "accept",
+    ),
     Field::default("ack_mode", "Who decides about the kind of the answer.", Kind::Choice(MODE), "original"),
     Field::default("ack_version", "MSH-12 of the answer to a message without one.", Kind::Text, "2.5.1"),
     Field::default("ack_plain_type", "MSH-9 of the answer is `ACK` whatever the version.", Kind::Bool, "false"),
     Field::default("ack_whole_seconds", "MSH-7 of the answer has no fraction of a second.", Kind::Bool, "false"),
     Field::default("ack_text", "The answer says in words what is wrong.", Kind::Bool, "true"),
+    Field::optional("ack_accept_text", "MSA-3 of positive answers.", Kind::Text).examples(&["\"accepted by Hilum\""]),
+    Field::optional(
+        "ack_header",
+        "MSH-3 to MSH-6 of the answer, as HL7 text with `^` between components, where they are not the message's own in reverse.",
+        Kind::Section(ACK_HEADER_FIELDS),
+    )
+    .examples(&["{ sending_application = \"HILUM\" }"]),
+    Field::optional(
+        "application_ack",
+        "With `ack_mode = \"msh\"`: the destination that gets application acknowledgements as messages of their own, for senders that ask \
+         for both kinds (MSH-15 and MSH-16). They say what `ack` waits for, without a deadline.",
+        Kind::Name,
+    )
+    .examples(&["\"acks\""]),
     Field::default(
         "charset",
         "The charset that values are read and written with: `fixed NAME`, or `msh18, else NAME` for what MSH-18 says and NAME where it \
@@ -98,6 +118,19 @@ pub const DESTINATION_FIELDS: &[Field] = &[
         Kind::Paths,
     )
     .examples(&["'PID-3[.5 = \"MR\"].1'", "['PID-3.1', 'MRG-1.1']"]),
+];
+
+/// The settings under `ack_header`.
+const ACK_HEADER_FIELDS: &[Field] = &[
+    Field::optional("sending_application", "MSH-3.", Kind::Text),
+    Field::optional("sending_facility", "MSH-4.", Kind::Text),
+    Field::optional("receiving_application", "MSH-5.", Kind::Text),
+    Field::optional("receiving_facility", "MSH-6.", Kind::Text),
+];
+
+const SAME_ID: &[Choice] = &[
+    Choice { name: "accept", doc: "It is another message; status counts it." },
+    Choice { name: "reject", doc: "It is rejected and kept for people: AR 205." },
 ];
 
 const DEADLINE: Kind = Kind::Duration { min: "1s", max: "5m" };

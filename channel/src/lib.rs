@@ -28,7 +28,8 @@ mod work;
 
 pub use ack::{
     AckMode, AckPolicy, AckProblem, AckSettings, Acknowledgement, Admission, Admitted, Arrival,
-    Decision, NotStored, Otherwise, PeerMismatch, Rejection, Unwanted, Wishes, ack_decision, admit,
+    Decision, NotStored, Otherwise, PeerMismatch, Rejection, SameId, Unwanted, Wishes,
+    ack_decision, admit, application_ack, owes_application_ack,
 };
 pub use budget::{Budget, Unlimited};
 pub use channel::Channel;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use net::PeerIdentity;
+use tokio::sync::oneshot;
 
 /// What a source may do now, set by the engine and followed by every connection of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,14 @@ pub trait Intake: Send + Sync + 'static {
         incoming: Incoming,
         why: Refusal,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
+    /// The same for a source that says first that a message is safe, and then answers it: `stored` hears whether it is on disk.
+    fn receive_and_tell(
+        &self,
+        incoming: Incoming,
+        stored: oneshot::Sender<bool>,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        told_when_answered(self.receive(incoming), stored)
+    }
 
     /// Takes what was not a whole message, to be kept for people; it is never answered.
     fn fragment(
@@ -39,6 +48,19 @@ pub trait Intake: Send + Sync + 'static {
         incoming: Incoming,
         why: BrokenFrame,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+/// What is answered is safe.
+pub(crate) fn told_when_answered(
+    answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    stored: oneshot::Sender<bool>,
+) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    Box::pin(async move {
+        let answer = answer.await;
+        // A source that has gone does not want to know.
+        let _ = stored.send(answer != Answer::Close);
+        answer
+    })
 }
 
 /// One message on its way in.

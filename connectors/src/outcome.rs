@@ -5,10 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use phi::Phi;
 
-/// What a try means for the delivery. It is no `Result`: telling these three apart is a connector's work.
+/// What a try means for the delivery. It is no `Result`: telling these apart is a connector's work.
 pub enum Outcome {
     /// The destination has it.
     Accepted(Evidence),
+    /// The destination has it safe; what becomes of it there, an application acknowledgement will say.
+    Committed(Evidence),
     /// It may work another time.
     Later(Evidence),
     /// It will not work again with the same bytes.
@@ -37,18 +39,20 @@ impl Outcome {
     /// What is kept of it.
     pub fn evidence(&self) -> &Evidence {
         match self {
-            Outcome::Accepted(evidence) | Outcome::Later(evidence) | Outcome::Never(evidence) => {
-                evidence
-            }
+            Outcome::Accepted(evidence)
+            | Outcome::Committed(evidence)
+            | Outcome::Later(evidence)
+            | Outcome::Never(evidence) => evidence,
         }
     }
 
     /// The evidence itself.
     pub fn into_evidence(self) -> Evidence {
         match self {
-            Outcome::Accepted(evidence) | Outcome::Later(evidence) | Outcome::Never(evidence) => {
-                evidence
-            }
+            Outcome::Accepted(evidence)
+            | Outcome::Committed(evidence)
+            | Outcome::Later(evidence)
+            | Outcome::Never(evidence) => evidence,
         }
     }
 }

@@ -32,7 +32,7 @@ pub const DESTINATIONS: &[Variant] = &[
     Variant {
         name: "mllp",
         doc: "HL7 v2 over MLLP: one message at a time, each answer judged.",
-        fields: &[mllp::DESTINATION_FIELDS, TARGET_FIELDS],
+        fields: &[mllp::DESTINATION_FIELDS, TARGET_FIELDS, mllp::WAIT_FOR_FIELDS],
     },
     Variant {
         name: "http",
@@ -133,6 +133,19 @@ impl DestinationSettings {
                 .map(|settings| DestinationSettings::Http(Box::new(settings))),
             "file" => file::Settings::read(section, diags).map(DestinationSettings::File),
             _ => None,
+        }
+    }
+}
+
+impl DestinationSettings {
+    /// Where application acknowledgements are expected, when deliveries end with them.
+    pub fn application_acks(&self) -> Option<&mllp::ApplicationAcks> {
+        match self {
+            DestinationSettings::Mllp(settings) => match &settings.wait_for {
+                mllp::WaitFor::Application(acks) => Some(acks),
+                mllp::WaitFor::Answer | mllp::WaitFor::Nothing => None,
+            },
+            DestinationSettings::File(_) => None,
         }
     }
 }

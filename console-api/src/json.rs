@@ -7,8 +7,8 @@ use config::Name;
 use engine::{ChannelChange, ChannelStatus, DestinationStatus, Discarded, Replayed, Status, Trace};
 use serde_json::{Map, Value, json};
 use store::{
-    AttemptDetail, DeadGroup, DeliveryDetail, Letter, MessageDetail, MessageSummary, Messages,
-    Reason, Revision, SealedText,
+    AttemptDetail, Child, DeadGroup, DeliveryDetail, Letter, MessageDetail, MessageSummary,
+    Messages, Reason, Revision, SealedText,
 };
 
 pub use registry::{certificate, digits, made, peer, present, rotation};
@@ -169,13 +169,24 @@ pub fn detail(detail: &MessageDetail, revision: Option<&Revision>, errors: bool)
         "parent": summary.parent.map(|id| id.to_string()),
         "trace": summary.trace.to_string(),
         "superseded_by": summary.superseded_by.map(|id| id.to_string()),
-        "children": detail.children.iter().map(|child| child.id.to_string()).collect::<Vec<_>>(),
+        "children": detail.children.iter().map(child).collect::<Vec<_>>(),
+        "acknowledges": detail.acknowledges.map(|id| id.to_string()),
         "deliveries": detail.deliveries.iter().map(|d| delivery(d, errors)).collect::<Vec<_>>(),
     });
     if let (Value::Object(out), Value::Object(more)) = (&mut out, more) {
         out.extend(more);
     }
     out
+}
+
+fn child(child: &Child) -> Value {
+    json!({
+        "id": child.id.to_string(),
+        "origin": child.origin.as_str(),
+        "channel": child.channel.as_str(),
+        "received_us": child.received_us,
+        "disposition": child.disposition.as_str(),
+    })
 }
 
 fn delivery(delivery: &DeliveryDetail, errors: bool) -> Value {
@@ -191,6 +202,7 @@ fn delivery(delivery: &DeliveryDetail, errors: bool) -> Value {
         "next_us": delivery.next_us,
         "tries": delivery.tries,
         "superseded_by": delivery.superseded_by.map(|id| id.to_string()),
+        "ack": delivery.ack.map(|id| id.to_string()),
         "attempts": attempts.collect::<Vec<_>>(),
     })
 }

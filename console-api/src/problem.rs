@@ -107,6 +107,8 @@ impl From<ApplyError> for Problem {
             ApplyError::Broken(problems) => {
                 Problem::conflict("broken", sentence).detail(problems).hint("nothing was changed")
             }
+            ApplyError::Hops(_) => Problem::conflict("hops", sentence)
+                .hint("nothing was changed; apply the channels together"),
             ApplyError::NoChannel(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", sentence),
             ApplyError::Source { .. } => {
                 Problem::conflict("bind", sentence).hint("nothing was changed")

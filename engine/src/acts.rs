@@ -13,6 +13,7 @@ use crate::outbound::Outbound;
 use crate::outbound::refill::parcel;
 use crate::running::Running;
 use crate::selection::{Selection, letter_id};
+use crate::watch::Watched;
 
 /// Deliveries read from the store in one go.
 const PAGE: usize = 256;
@@ -154,6 +155,12 @@ impl Engine {
                 return Err(error.into());
             }
         };
+        for (_, outbound) in &withdrawn {
+            deliveries
+                .iter()
+                .filter(|id| !sending.contains(id) && done.done.contains(&Letter::Delivery(**id)))
+                .for_each(|id| outbound.ended(*id, Watched::Dead));
+        }
         let sending = sending.iter().map(|id| (id.to_string(), "it is being sent at this moment"));
         let stay = done
             .refused

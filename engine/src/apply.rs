@@ -11,8 +11,8 @@ use store::{Act, RevisionId, Scope, StoreError};
 
 use crate::engine::Engine;
 use crate::recovery::engine_act;
-use crate::running::{self, Running};
-use crate::site::{self, ChannelPlan, Site};
+use crate::running::{self, Running, source_in_words};
+use crate::site::{self, ChannelPlan, Hops, Site};
 
 /// How often `serve --dev` looks at the files.
 const FILES_EVERY: Duration = Duration::from_millis(500);
@@ -26,6 +26,9 @@ pub enum ApplyError {
     /// A channel that was named does not exist.
     #[error("there is no channel `{0}`, neither running nor as a file")]
     NoChannel(String),
+    /// What would run then could not hand its messages on.
+    #[error("{0}")]
+    Hops(String),
     /// A new source could not be opened.
     #[error("channel `{channel}`: {problem}")]
     Source {
@@ -86,7 +89,9 @@ impl Engine {
     /// Says what `apply` would do.
     pub fn preview_apply(&self, channels: &[Name]) -> Result<Vec<ChannelChange>, ApplyError> {
         let site = self.read_site(channels)?;
-        Ok(self.steps(&site, channels).into_iter().map(|step| step.change).collect())
+        let steps = self.steps(&site, channels);
+        self.check_hops(&steps)?;
+        Ok(steps.into_iter().map(|step| step.change).collect())
     }
 
     /// Puts the files into force. New sources are opened first, then revision and audit record are committed, then what runs is
@@ -103,6 +108,7 @@ impl Engine {
         if steps.is_empty() {
             return Ok(Vec::new());
         }
+        self.check_hops(&steps)?;
         let mut sources = self.open_new(&steps).await?;
         let mut changes = Vec::new();
         for step in steps {
@@ -151,7 +157,10 @@ impl Engine {
         for plan in site.channels.values().filter(|plan| chosen(&plan.file.name)) {
             let running = self.channel(&plan.file.name);
             let change = match &running {
-                None => Some((Change::Added, vec![format!("source {}", plan.source)])),
+                None => Some((
+                    Change::Added,
+                    vec![format!("source {}", source_in_words(plan.source.as_ref()))],
+                )),
                 Some(running) if running.file() != plan.file || differs(running, plan) => {
                     Some((Change::Changed, parts(running, plan)))
                 }
@@ -177,6 +186,20 @@ impl Engine {
         steps
     }
 
+    /// What runs afterwards must be able to hand its messages on, also when only some of the files are applied.
+    fn check_hops(&self, steps: &[Step]) -> Result<(), ApplyError> {
+        let stays = |running: &Arc<Running>| {
+            steps.iter().all(|step| step.change.name != *running.inlet.name())
+        };
+        let mut hops = Hops::of(steps.iter().filter_map(|step| step.plan.as_ref()));
+        for running in self.running().iter().filter(|running| stays(running)) {
+            let destinations = running.destinations();
+            let targets = destinations.iter().filter_map(|(d, _)| d.settings.way.channel());
+            hops.add(running.inlet.name(), targets);
+        }
+        hops.problem().map_or(Ok(()), |problem| Err(ApplyError::Hops(problem)))
+    }
+
     /// Opens what is new. A source that keeps its address is opened after the old one has let go of it.
     async fn open_new(&self, steps: &[Step]) -> Result<Vec<(Name, Source)>, ApplyError> {
         let mut opened = Vec::new();
@@ -186,7 +209,9 @@ impl Engine {
             if taken.is_some() && taken == plan.listens_on() {
                 continue;
             }
-            opened.push((plan.file.name.clone(), self.open(plan).await?));
+            if let Some(source) = self.open(plan).await? {
+                opened.push((plan.file.name.clone(), source));
+            }
         }
         Ok(opened)
     }
@@ -229,7 +254,11 @@ impl Engine {
         };
         running.inlet.valve().set_disk_low(self.inner.disk.borrow().is_low());
         match source {
-            Some(source) => running.take_in(source, plan.source.clone()),
+            Some(source) => {
+                if let Some(settings) = &plan.source {
+                    running.take_in(source, settings.clone());
+                }
+            }
             None if step.reopen => self.reopen(&running, plan).await?,
             None => {}
         }
@@ -239,13 +268,16 @@ impl Engine {
     /// The same address with other settings: the old source lets go first.
     async fn reopen(&self, running: &Running, plan: &ChannelPlan) -> Result<(), ApplyError> {
         running.retire_source().await;
-        running.take_in(self.open(plan).await?, plan.source.clone());
+        if let (Some(source), Some(settings)) = (self.open(plan).await?, &plan.source) {
+            running.take_in(source, settings.clone());
+        }
         Ok(())
     }
 
-    async fn open(&self, plan: &ChannelPlan) -> Result<Source, ApplyError> {
-        let opened = Source::open(&plan.file.name, &plan.source, &self.inner.resources).await;
-        opened.map_err(|error| ApplyError::Source {
+    async fn open(&self, plan: &ChannelPlan) -> Result<Option<Source>, ApplyError> {
+        let Some(settings) = &plan.source else { return Ok(None) };
+        let opened = Source::open(&plan.file.name, settings, &self.inner.resources).await;
+        opened.map(Some).map_err(|error| ApplyError::Source {
             channel: plan.file.name.clone(),
             problem: error.to_string(),
         })
@@ -296,7 +328,8 @@ fn parts(running: &Running, plan: &ChannelPlan) -> Vec<String> {
     match running.source_settings() == plan.source {
         true => parts.push("source unchanged (its sockets stay open)".to_owned()),
         false => {
-            parts.push(format!("source {} becomes {}", running.source_settings(), plan.source))
+            let becomes = source_in_words(plan.source.as_ref());
+            parts.push(format!("source {} becomes {becomes}", running.source()));
         }
     }
     let known = running.destinations();
@@ -304,12 +337,12 @@ fn parts(running: &Running, plan: &ChannelPlan) -> Vec<String> {
         match known.iter().find(|(before, _)| before.name == destination.name) {
             None => parts.push(format!(
                 "destination {} added: {}",
-                destination.name, destination.settings.connector
+                destination.name, destination.settings.way
             )),
-            Some((before, _)) if before.settings.connector != destination.settings.connector => {
+            Some((before, _)) if before.settings.way != destination.settings.way => {
                 parts.push(format!(
                     "destination {}: {} becomes {}",
-                    destination.name, before.settings.connector, destination.settings.connector
+                    destination.name, before.settings.way, destination.settings.way
                 ))
             }
             Some((before, _)) if before.settings != destination.settings => {

@@ -10,14 +10,13 @@ use store::{
     DeadOnArrival, Decision, DeliveryBody, DeliveryId, Disposition, Lease, MessageId, NewDelivery,
     Reason, Store,
 };
-use tokio::sync::oneshot;
 
 use crate::keys;
 use crate::lanes::Position;
 use crate::outbound::Outbound;
 use crate::parcel::Parcel;
 use crate::plan::{Plan, Route};
-use crate::watch::{Watch, Watched};
+use crate::watch::{Watch, Watching};
 
 /// A message that is to be decided.
 pub struct Undecided {
@@ -27,6 +26,8 @@ pub struct Undecided {
     pub body: Bytes,
     /// When, microseconds UTC.
     pub received_us: i64,
+    /// The first message of its line; its own id when nothing was before it.
+    pub trace: MessageId,
 }
 
 /// What was decided.
@@ -38,7 +39,7 @@ pub struct Decided {
     /// For the acknowledgement.
     pub outcome: Outcome,
     /// Ends when the deliveries that the acknowledgement waits for are final.
-    pub watched: Option<oneshot::Receiver<Watched>>,
+    pub watched: Option<Watching>,
 }
 
 /// A parcel and the destination it goes to.
@@ -161,7 +162,7 @@ fn route(
         let dead = output.failure.map(dead_on_arrival);
         deliveries.push(NewDelivery { id, destination: route.outbound.id, part, body, keys, dead });
     }
-    let watched = watch(plan, &mut parcels, failures > 0);
+    let watched = if failures > 0 { None } else { watch(plan, &parcels) };
     let disposition = if all_dead { Disposition::Failed } else { Disposition::Received };
     let outcome = told.map_or(Outcome::Routed, Outcome::Failed);
     let mut decided = plain(plan, disposition, None, outcome);
@@ -169,28 +170,22 @@ fn route(
     Decided { parcels, watched, ..decided }
 }
 
-/// Counts the deliveries that the acknowledgement waits for.
-fn watch(
-    plan: &Plan,
-    parcels: &mut [Handover],
-    failed: bool,
-) -> Option<oneshot::Receiver<Watched>> {
+/// Watches the deliveries that the acknowledgement waits for.
+fn watch(plan: &Plan, parcels: &[Handover]) -> Option<Watching> {
     let waits_for = plan.channel.waits_for()?;
-    let mut chosen: Vec<&mut Parcel> = parcels
-        .iter_mut()
+    let chosen: Vec<&Handover> = parcels
+        .iter()
         .filter(|(outbound, _)| waits_for.is_empty() || waits_for.contains(&outbound.name))
-        .map(|(_, parcel)| parcel)
         .collect();
-    if chosen.is_empty() || failed {
+    if chosen.is_empty() {
         return None;
     }
-    let (watch, watched) = Watch::over(chosen.len());
-    let watch = Arc::new(watch);
-    chosen.iter_mut().for_each(|parcel| parcel.watch = Some(Arc::clone(&watch)));
-    Some(watched)
+    let (watch, watching) = Watch::over(chosen.len());
+    chosen.iter().for_each(|(outbound, parcel)| outbound.watch(parcel.delivery, watch.clone()));
+    Some(watching)
 }
 
-fn parcel(
+pub(crate) fn parcel(
     undecided: &Undecided,
     (delivery, part): (DeliveryId, u32),
     keys: Arc<[store::LaneKey]>,
@@ -203,10 +198,10 @@ fn parcel(
         keys,
         body,
         received_us: undecided.received_us,
+        trace: undecided.trace,
         tries: 0,
         answered_tries: 0,
         first_answered_us: None,
-        watch: None,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::caution::Caution;
 use crate::clock::Clock;
 use crate::disk::{self, Disk};
 use crate::inlet::Shared;
+use crate::inlets::Inlets;
 use crate::last_words::LastWords;
 use crate::posture;
 use crate::recovery;
@@ -104,6 +105,7 @@ impl Engine {
             store: opened.store.clone(),
             caution: Arc::new(Caution::after(opened.clean)),
             ack_ids: Arc::new(AckIds::since(started_us)),
+            inlets: Inlets::default(),
         };
         let (disk_sender, disk) = watch::channel(first_look(&site)?);
         let folder = disk_folder(&site);
@@ -241,7 +243,7 @@ impl Engine {
 
     /// Opens the source of a channel and lets it work.
     pub(crate) async fn open_source(&self, running: &Running) -> Result<(), OpenError> {
-        let settings = running.source_settings();
+        let Some(settings) = running.source_settings() else { return Ok(()) };
         let source = Source::open(running.inlet.name(), &settings, &self.inner.resources).await?;
         running.inlet.valve().set_disk_low(self.inner.disk.borrow().is_low());
         running.take_in(source, settings);

@@ -2,19 +2,19 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
-use ::channel::{Admitted, Arrival, PeerMismatch, Rejection};
+use ::channel::{Admitted, Arrival, PeerMismatch, Rejection, SameId};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use config::Name;
 use connectors::{Answer, BrokenFrame, Incoming, Intake, Peer, Refusal};
 use hl7::{Peek, Unreadable};
 use store::{
-    Committed, Decision, DeliveryId, Disposition, Header, LaneKey, Lease, MessageId, OnCommit,
+    AckPart, Decision, DeliveryId, Disposition, Header, LaneKey, Lease, MessageId, OnCommit,
     Origin, Reason, Receipt, Store, StoreError,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::ack_ids::AckIds;
 use crate::answer::{Answering, Ready};
@@ -23,7 +23,9 @@ use crate::caution::Caution;
 use crate::clock::Clock;
 use crate::decide::{Decided, Handover, Outcome, Undecided, decide, lane_keys, plain};
 use crate::flow::{Load, Valve};
-use crate::gate::{Gate, Passed};
+use crate::gate::Gate;
+use crate::handing::{ChannelGate, Deferring, Handing, hand_over, lock};
+use crate::inlets::Inlets;
 use crate::last_words::{LastWords, Slot};
 use crate::late::{Late, Told, Work};
 use crate::outbound::Outbound;
@@ -44,6 +46,10 @@ pub struct Inlet {
     last_words: Slot,
     last_in_us: AtomicI64,
     peer_mismatches: AtomicU64,
+    /// Something that an owed acknowledgement may have waited for has happened.
+    owed: Arc<Notify>,
+    /// Counts the acknowledgements that have come in.
+    acks: watch::Sender<u64>,
 }
 
 /// What came with a message's bytes.
@@ -65,10 +71,9 @@ pub struct Shared {
     pub ack_ids: Arc<AckIds>,
     /// Where a program that may end the process is noted.
     pub last_words: LastWords,
+    /// The running channels, for those that hand messages to them.
+    pub inlets: Inlets,
 }
-
-/// The order gate of a channel, shared with its destinations.
-pub type ChannelGate = Arc<Mutex<Gate<Vec<Handover>>>>;
 
 impl Inlet {
     /// A channel that takes messages in by this plan; undecided ones go to `late`.
@@ -76,7 +81,7 @@ impl Inlet {
         shared: &Shared,
         lease: Lease,
         plan: Plan,
-        gate: ChannelGate,
+        (gate, owed): (ChannelGate, Arc<Notify>),
         late: mpsc::UnboundedSender<Work>,
     ) -> Inlet {
         Inlet {
@@ -92,7 +97,14 @@ impl Inlet {
             ack_ids: Arc::clone(&shared.ack_ids),
             last_in_us: AtomicI64::new(0),
             peer_mismatches: AtomicU64::new(0),
+            owed,
+            acks: watch::Sender::new(0),
         }
+    }
+
+    /// The time by the engine's clock, microseconds UTC.
+    pub fn now_us(&self) -> i64 {
+        self.clock.now_us()
     }
 
     /// The channel's name.
@@ -123,6 +135,21 @@ impl Inlet {
     /// Where the message whose program runs behind an acknowledgement is noted.
     pub fn last_words(&self) -> &Slot {
         &self.last_words
+    }
+
+    /// Where the makers of acknowledgements hear that they may have something to do.
+    pub fn owed(&self) -> &Notify {
+        &self.owed
+    }
+
+    /// Hears of every acknowledgement that has come in and is on disk.
+    pub fn acks(&self) -> watch::Receiver<u64> {
+        self.acks.subscribe()
+    }
+
+    /// A control id for an acknowledgement.
+    pub fn ack_ids(&self) -> &AckIds {
+        &self.ack_ids
     }
 
     /// Back-pressure.
@@ -170,8 +197,9 @@ impl Inlet {
         hand_over(released);
         let late = |row: store::Undecided| {
             let load = Some(self.valve.carry(row.body.len()));
-            let message = Undecided { id: row.id, body: row.body, received_us: row.received_us };
-            Late { seq: row.seq, message, tries: row.tries, told: None, load }
+            let store::Undecided { id, body, received_us, trace, seq, tries, .. } = row;
+            let message = Undecided { id, body, received_us, trace };
+            Late { seq, message, tries, told: None, load }
         };
         rows.into_iter().map(late).collect()
     }
@@ -184,7 +212,9 @@ impl Inlet {
         parcels: Vec<Handover>,
     ) -> Result<(), StoreError> {
         let on_commit = self.hand_over_on_commit(parcels);
-        self.store.decide(&self.lease, id, decision, on_commit).await.map(drop)
+        let decided = self.store.decide(&self.lease, id, decision, on_commit).await;
+        self.owed.notify_one();
+        decided.map(drop)
     }
 
     /// Lets deliveries go once they are on disk, in receipt order.
@@ -207,16 +237,20 @@ impl Inlet {
         })
     }
 
-    fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    fn receive(
+        &self,
+        incoming: Incoming,
+        told: Option<oneshot::Sender<bool>>,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let Incoming { body: frame, peer, batch } = incoming;
         let received_us = self.clock.now_us();
         self.last_in_us.store(received_us, Ordering::Relaxed);
         let load = self.valve.carry(frame.len());
         let plan = self.plan.load_full();
         let peek = hl7::peek(&frame);
-        let answering =
-            Answering::new(Arc::clone(&plan), frame.clone(), &peek, Arc::clone(&self.ack_ids));
-        let message = Undecided { id: MessageId::new(), body: frame, received_us };
+        let ids = Arc::clone(&self.ack_ids);
+        let answering = Answering::new(Arc::clone(&plan), frame.clone(), &peek, (ids, told));
+        let message = new_message(frame, received_us);
         let sent = Sent { peek: &peek, peer: &peer, batch: batch.as_deref() };
         match self.admit(&plan, &message.body, (&peek, &peer)) {
             Admitted::Rejected(rejection) => {
@@ -226,7 +260,9 @@ impl Inlet {
                 let reason = Reason { code: "acknowledgement".to_owned(), step: None };
                 let decided = plain(&plan, Disposition::Filtered, Some(reason), Outcome::Filtered);
                 let ready = answering.ready(&Arrival::Acknowledgement);
-                let receipt = self.receipt(message, sent, &ready, false);
+                let answers = hl7::read_reply(&message.body).map(|reply| reply.control_id);
+                let mut receipt = self.receipt(message, sent, &ready, false);
+                receipt.ack = answers.map_or(AckPart::None, AckPart::For);
                 self.commit(receipt, decided, ready, answering, load)
             }
             Admitted::Message if self.caution.receipt_first() => {
@@ -239,7 +275,8 @@ impl Inlet {
                         let ready = answering.ready(&arrival(&decided.outcome));
                         let accepted =
                             !matches!(&ready, Ready::Answer(answer) if !answer.code.is_positive());
-                        let receipt = self.receipt(message, sent, &ready, accepted);
+                        let mut receipt = self.receipt(message, sent, &ready, accepted);
+                        receipt.ack = answering.owes(&arrival(&decided.outcome));
                         self.commit(receipt, decided, ready, answering, load)
                     }
                     None => self.defer(message, sent, answering, load),
@@ -271,6 +308,45 @@ impl Inlet {
         }
     }
 
+    /// Takes a message over from another channel: what is to be committed together with its end there.
+    pub(crate) fn take_over(
+        &self,
+        message: Undecided,
+        (parent, from): (MessageId, &Name),
+    ) -> TakenOver {
+        self.last_in_us.store(message.received_us, Ordering::Relaxed);
+        let load = self.valve.carry(message.body.len());
+        let plan = self.plan.load_full();
+        let peek = hl7::peek(&message.body);
+        let decided = match plan.channel.admit(&message.body, peek.as_ref()) {
+            Admitted::Rejected(rejection) => Some(rejected(&plan, &rejection)),
+            // An acknowledgement that another channel hands on is there to be worked on.
+            Admitted::Acknowledgement | Admitted::Message if self.caution.receipt_first() => None,
+            Admitted::Acknowledgement | Admitted::Message => {
+                let budget = Deadline::within(BEFORE_ACK);
+                decide(&plan, (&self.store, &self.lease), &message, &budget)
+            }
+        };
+        let again = Undecided { body: message.body.clone(), ..message };
+        let peer = Peer { place: format!("channel {from}").into(), connection: 0, identity: None };
+        let sent = Sent { peek: &peek, peer: &peer, batch: None };
+        let mut receipt = self.receipt(again, sent, &Ready::Silent, false);
+        receipt.origin = Origin::Channel;
+        receipt.parent = Some(parent);
+        let on_commit: OnCommit = match decided {
+            Some(Decided { decision, parcels, .. }) => {
+                receipt.decision = Some(decision);
+                let on_commit = self.hand_over_on_commit(parcels);
+                Box::new(move |committed| {
+                    drop(load);
+                    on_commit(committed);
+                })
+            }
+            None => self.defer_on_commit(message, None, load),
+        };
+        TakenOver { receipt, on_commit }
+    }
+
     fn reject(
         &self,
         plan: &Plan,
@@ -280,9 +356,7 @@ impl Inlet {
         answering: Answering,
         load: Load,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-        let reason = Reason { code: rejection.reason.to_owned(), step: None };
-        let decided =
-            plain(plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()));
+        let decided = rejected(plan, &rejection);
         let ready = answering.ready(&Arrival::Rejected(&rejection));
         let receipt = self.receipt(message, sent, &ready, false);
         self.commit(receipt, decided, ready, answering, load)
@@ -299,13 +373,34 @@ impl Inlet {
     ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let Decided { decision, parcels, watched, .. } = decided;
         receipt.decision = Some(decision);
-        let on_commit = self.hand_over_on_commit(parcels);
+        let on_commit = self.ring_on_commit(&receipt.ack, self.hand_over_on_commit(parcels));
         let stored = self.store.receive(&self.lease, receipt, on_commit);
         Box::pin(async move {
             let stored = stored.await;
             drop(load);
             answering.after(stored, ready, watched).await
         })
+    }
+
+    /// Lets those hear who make or wait for application acknowledgements.
+    fn ring_on_commit(&self, ack: &AckPart, on_commit: OnCommit) -> OnCommit {
+        match ack {
+            AckPart::None => on_commit,
+            AckPart::Owed => {
+                let owed = Arc::clone(&self.owed);
+                Box::new(move |committed| {
+                    on_commit(committed);
+                    owed.notify_one();
+                })
+            }
+            AckPart::For(_) => {
+                let acks = self.acks.clone();
+                Box::new(move |committed| {
+                    on_commit(committed);
+                    acks.send_modify(|n| *n = n.wrapping_add(1));
+                })
+            }
+        }
     }
 
     /// Commits a message without a decision, answers if that may be done, and decides behind it.
@@ -317,18 +412,25 @@ impl Inlet {
         load: Load,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let ready = answering.ready(&Arrival::Undecided);
-        let again = Undecided {
-            id: message.id,
-            body: message.body.clone(),
-            received_us: message.received_us,
-        };
-        let receipt = self.receipt(again, sent, &ready, true);
-        let (gate, late) = (Arc::clone(&self.gate), self.late.clone());
+        let again = Undecided { body: message.body.clone(), ..message };
+        let mut receipt = self.receipt(again, sent, &ready, true);
+        receipt.ack = answering.owes(&Arrival::Undecided);
         let (told, hears) = oneshot::channel();
-        let deferring = Deferring { message: Some((message, told, load)), gate, late };
-        let on_commit: OnCommit = Box::new(move |committed| deferring.over(committed));
+        let on_commit = self.defer_on_commit(message, Some(told), load);
         let stored = self.store.receive(&self.lease, receipt, on_commit);
         Box::pin(async move { answering.after_deferred(stored.await, ready, hears).await })
+    }
+
+    /// Lets a message be decided once it is on disk.
+    fn defer_on_commit(
+        &self,
+        message: Undecided,
+        told: Option<oneshot::Sender<Told>>,
+        load: Load,
+    ) -> OnCommit {
+        let (gate, late) = (Arc::clone(&self.gate), self.late.clone());
+        let deferring = Deferring { message: Some((message, told, load)), gate, late };
+        Box::new(move |committed| deferring.over(committed))
     }
 
     fn receipt(&self, message: Undecided, sent: Sent<'_>, ready: &Ready, dedupe: bool) -> Receipt {
@@ -339,7 +441,7 @@ impl Inlet {
             received_us: message.received_us,
             origin: Origin::Peer,
             parent: None,
-            trace: message.id,
+            trace: message.trace,
             peer: peer.place.to_string(),
             header: peek
                 .as_ref()
@@ -347,17 +449,27 @@ impl Inlet {
             body: message.body,
             ack_code: ready.code(),
             dedupe,
+            refuse_same_id: self.plan().channel.ack().same_id == SameId::Reject,
             decision: None,
             tries: 0,
             lone_lf: u32::try_from(lone_lf).unwrap_or(u32::MAX),
             batch: batch.map(str::to_owned),
+            ack: AckPart::None,
         }
     }
 }
 
 impl Intake for Inlet {
     fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-        Inlet::receive(self, incoming)
+        Inlet::receive(self, incoming, None)
+    }
+
+    fn receive_and_tell(
+        &self,
+        incoming: Incoming,
+        stored: oneshot::Sender<bool>,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        Inlet::receive(self, incoming, Some(stored))
     }
 
     fn refuse(
@@ -371,9 +483,9 @@ impl Intake for Inlet {
         let load = self.valve.carry(body.len());
         let plan = self.plan.load_full();
         let peek = hl7::peek(&body);
-        let answering =
-            Answering::new(Arc::clone(&plan), body.clone(), &peek, Arc::clone(&self.ack_ids));
-        let message = Undecided { id: MessageId::new(), body, received_us };
+        let ids = Arc::clone(&self.ack_ids);
+        let answering = Answering::new(Arc::clone(&plan), body.clone(), &peek, (ids, None));
+        let message = new_message(body, received_us);
         let rejection = Rejection::by_source(why.code, why.text);
         let sent = Sent { peek: &peek, peer: &peer, batch: batch.as_deref() };
         self.reject(&plan, message, sent, rejection, answering, load)
@@ -388,8 +500,7 @@ impl Intake for Inlet {
         let plan = self.plan.load_full();
         let load = self.valve.carry(bytes.len());
         let peek = hl7::peek(&bytes);
-        let message =
-            Undecided { id: MessageId::new(), body: bytes, received_us: self.clock.now_us() };
+        let message = new_message(bytes, self.clock.now_us());
         let sent = Sent { peek: &peek, peer: &peer, batch: batch.as_deref() };
         let mut receipt = self.receipt(message, sent, &Ready::Silent, false);
         let reason = Reason { code: why.code().to_owned(), step: None };
@@ -407,68 +518,22 @@ impl Intake for Inlet {
     }
 }
 
-/// Deliveries on their way from a commit to their lanes.
-///
-/// Dropped without having been handed over, the commit failed, or nobody knows whether it did: then the lanes look into the store
-/// for what it may hold.
-struct Handing {
-    parcels: Option<Vec<Handover>>,
-    gate: ChannelGate,
+/// A message of another channel, ready to be committed.
+pub(crate) struct TakenOver {
+    pub receipt: Receipt,
+    pub on_commit: OnCommit,
 }
 
-impl Handing {
-    fn over(mut self, Committed { seq }: Committed) {
-        let Some(mut parcels) = self.parcels.take() else { return };
-        parcels.iter_mut().for_each(|(_, parcel)| parcel.position.seq = seq);
-        let passed = lock(&self.gate).decided(seq, parcels);
-        match passed {
-            Passed::Release(released) => hand_over(released),
-            Passed::Leave(parcels) => leave_in_store(parcels),
-        }
-    }
+/// A message that nothing was before.
+fn new_message(body: Bytes, received_us: i64) -> Undecided {
+    let id = MessageId::new();
+    Undecided { id, body, received_us, trace: id }
 }
 
-impl Drop for Handing {
-    fn drop(&mut self) {
-        leave_in_store(self.parcels.take().unwrap_or_default());
-    }
-}
-
-fn leave_in_store(parcels: Vec<Handover>) {
-    parcels.into_iter().for_each(|(outbound, _)| outbound.leave_in_store());
-}
-
-/// A message on its way from a commit without a decision to the worker that decides.
-struct Deferring {
-    message: Option<(Undecided, oneshot::Sender<Told>, Load)>,
-    gate: ChannelGate,
-    late: mpsc::UnboundedSender<Work>,
-}
-
-impl Deferring {
-    fn over(mut self, Committed { seq }: Committed) {
-        let Some((message, told, load)) = self.message.take() else { return };
-        lock(&self.gate).undecided(seq);
-        let late = Late { seq, message, tries: 0, told: Some(told), load: Some(load) };
-        // The worker ends only with the channel; then the message stays undecided in the store.
-        let _ = self.late.send(Work::Decide(late));
-    }
-}
-
-impl Drop for Deferring {
-    fn drop(&mut self) {
-        if self.message.is_some() {
-            // It may be on disk all the same: nothing overtakes it before somebody has looked.
-            lock(&self.gate).unread_from(0);
-            let _ = self.late.send(Work::Read);
-        }
-    }
-}
-
-fn hand_over(released: Vec<Vec<Handover>>) {
-    for (outbound, parcel) in released.into_iter().flatten() {
-        outbound.hand_over(parcel);
-    }
+/// A message that no program sees.
+fn rejected(plan: &Plan, rejection: &Rejection) -> Decided {
+    let reason = Reason { code: rejection.reason.to_owned(), step: None };
+    plain(plan, Disposition::Rejected, Some(reason), Outcome::Failed(String::new()))
 }
 
 /// What the acknowledgement is decided by.
@@ -481,7 +546,7 @@ pub(crate) fn arrival(outcome: &Outcome) -> Arrival<'_> {
     }
 }
 
-fn header(peek: &Peek, bytes: &[u8]) -> Header {
+pub(crate) fn header(peek: &Peek, bytes: &[u8]) -> Header {
     let text = |value: &[u8]| match peek.charset().decode(value) {
         Ok(text) => text.into_owned(),
         Err(_) => String::from_utf8_lossy(value).into_owned(),
@@ -494,8 +559,4 @@ fn header(peek: &Peek, bytes: &[u8]) -> Header {
         version: text(peek.version(bytes)),
         charset: peek.charset().name().to_owned(),
     }
-}
-
-fn lock<T>(gate: &Mutex<Gate<T>>) -> MutexGuard<'_, Gate<T>> {
-    gate.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -216,13 +216,6 @@ impl<T: Ordered + Clone> Lanes<T> {
         }
     }
 
-    /// Changes what is known of a delivery in memory.
-    pub fn change(&mut self, position: Position, change: impl FnOnce(&mut T)) {
-        if let Some(entry) = self.entries.get_mut(&position) {
-            change(&mut entry.item);
-        }
-    }
-
     /// Everything that waits for a time goes now.
     pub fn retry_now(&mut self) {
         self.wake(i64::MAX);

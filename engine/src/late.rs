@@ -13,7 +13,7 @@ use crate::budget::{Deadline, IN_ALL};
 use crate::decide::{Decided, Outcome, Undecided, decide, faulty};
 use crate::flow::Load;
 use crate::inlet::Inlet;
-use crate::watch::Watched;
+use crate::watch::Watching;
 
 /// A program that was running when the process ended this many times is not started again.
 const TRIES_MAX: u8 = 3;
@@ -23,7 +23,7 @@ const PAGE: usize = 256;
 const STORE_RETRY: Duration = Duration::from_millis(200);
 
 /// What the acknowledgement hears: the outcome, and what else it may have to wait for.
-pub type Told = (Outcome, Option<oneshot::Receiver<Watched>>);
+pub type Told = (Outcome, Option<Watching>);
 
 /// A message that waits for its decision.
 pub struct Late {

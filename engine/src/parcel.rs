@@ -6,7 +6,6 @@ use bytes::Bytes;
 use store::{DeliveryId, LaneKey, MessageId};
 
 use crate::lanes::{Ordered, Position};
-use crate::watch::Watch;
 
 /// A delivery with the bytes to send. The store holds the same; memory saves reading it back.
 #[derive(Clone)]
@@ -15,6 +14,8 @@ pub struct Parcel {
     pub delivery: DeliveryId,
     /// The message that it is a part of.
     pub message: MessageId,
+    /// The first message of that one's line.
+    pub trace: MessageId,
     /// Its place in receipt order.
     pub position: Position,
     /// Its order keys, each carrying its scheme (see [`crate::keys`]).
@@ -29,8 +30,6 @@ pub struct Parcel {
     pub answered_tries: u32,
     /// When the first of those began, microseconds UTC.
     pub first_answered_us: Option<i64>,
-    /// Who waits for this delivery before acknowledging the message.
-    pub watch: Option<Arc<Watch>>,
 }
 
 impl Ordered for Parcel {

@@ -19,6 +19,8 @@ pub struct Plan {
     pub channel: Arc<Channel>,
     /// Its destinations, in the order of the program.
     pub routes: Vec<Route>,
+    /// The destination of application acknowledgements, which the program knows nothing of.
+    pub acks: Option<Route>,
 }
 
 /// A destination as the program sees it.
@@ -53,7 +55,11 @@ impl Plan {
                 ),
             })
         };
-        let routes = plan.destinations.iter().filter_map(route).collect();
-        Plan { revision, hash, channel: Arc::clone(&plan.channel), routes }
+        let acks = plan.channel.ack().application.as_ref();
+        let (of_acks, of_program): (Vec<_>, Vec<_>) =
+            plan.destinations.iter().partition(|destination| Some(&destination.name) == acks);
+        let routes = of_program.into_iter().filter_map(route).collect();
+        let acks = of_acks.into_iter().find_map(route);
+        Plan { revision, hash, channel: Arc::clone(&plan.channel), routes, acks }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use config::Name;
 use store::{
-    Act, BodyOf, Committed, DeliveryId, DestinationId, Letter, MessageId, OnCommit, RawReplay,
-    Scope, SentReplay, StoreError,
+    Act, BodyOf, Committed, DeliveryId, DestinationId, Letter, MessageDetail, MessageId, OnCommit,
+    RawReplay, Scope, SentReplay, StoreError,
 };
 
 use crate::acts::ActError;
@@ -134,12 +134,14 @@ impl Engine {
         &self,
         scope: &Scope,
         message: MessageId,
-    ) -> Result<Arc<Running>, ActError> {
+    ) -> Result<(Arc<Running>, MessageDetail), ActError> {
         let detail =
             self.store().message(scope, message).await?.ok_or(ActError::Absent("message"))?;
         let channel = &detail.summary.channel;
-        self.channel(channel)
-            .ok_or_else(|| ActError::Refused(format!("channel `{channel}` does not run")))
+        let running = self
+            .channel(channel)
+            .ok_or_else(|| ActError::Refused(format!("channel `{channel}` does not run")))?;
+        Ok((running, detail))
     }
 
     async fn replay_raw(
@@ -150,11 +152,12 @@ impl Engine {
         order: &ReplayOrder,
         token: Option<String>,
     ) -> Result<store::Replayed, ActError> {
-        let running = self.of_channel(scope, of).await?;
+        let (running, detail) = self.of_channel(scope, of).await?;
+        let trace = detail.summary.trace;
         let inlet = Arc::clone(&running.inlet);
         let body = self.store().body(scope, BodyOf::Message(of)).await?.into_phi();
-        let message = Undecided { id: MessageId::new(), body, received_us: act.now_us };
-        let id = message.id;
+        let id = MessageId::new();
+        let message = Undecided { id, body, received_us: act.now_us, trace };
         let mut decided = {
             let inlet = Arc::clone(&inlet);
             let run = move || {
@@ -195,9 +198,7 @@ impl Engine {
     ) -> Result<store::Replayed, ActError> {
         let message =
             self.store().message_of(scope, of).await?.ok_or(ActError::Absent("delivery"))?;
-        let detail =
-            self.store().message(scope, message).await?.ok_or(ActError::Absent("message"))?;
-        let running = self.of_channel(scope, message).await?;
+        let (running, detail) = self.of_channel(scope, message).await?;
         let old =
             detail.deliveries.iter().find(|d| d.id == of).ok_or(ActError::Absent("delivery"))?;
         let names = if to.is_empty() { std::slice::from_ref(&old.destination) } else { to };

@@ -105,6 +105,8 @@ pub enum After {
         /// The receiver was not reached: everything at this destination waits.
         unreachable: bool,
     },
+    /// The receiver has it, and its application acknowledgement decides.
+    Committed,
     /// It is a dead letter.
     Dead {
         /// Why.
@@ -148,6 +150,7 @@ impl LaneSettings {
         let evidence = outcome.evidence();
         match outcome {
             Outcome::Accepted(_) => After::Delivered,
+            Outcome::Committed(_) => After::Committed,
             Outcome::Never(_) => After::Dead { code: evidence.code },
             Outcome::Later(_) if !evidence.answered => After::Wait {
                 until_us: tried.now_us.saturating_add(self.delay_us(tried.failures, tried.jitter)),

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use config::Name;
 use connectors::{Flow, Intake, Source, SourceSettings, SourceStats};
 use store::{Lease, RevisionId};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::inlet::{ChannelGate, Inlet, Shared};
+use crate::handing::ChannelGate;
+use crate::inlet::{Inlet, Shared};
 use crate::late;
 use crate::outbound::Outbound;
+use crate::owed;
 use crate::plan::Plan;
 use crate::site::{ChannelFile, ChannelPlan, DestinationPlan};
 
@@ -22,13 +24,15 @@ pub struct Running {
     /// Where its messages come in.
     pub inlet: Arc<Inlet>,
     gate: ChannelGate,
+    owed: Arc<Notify>,
     state: Mutex<State>,
     late: JoinHandle<()>,
+    acks: JoinHandle<()>,
 }
 
 struct State {
     file: ChannelFile,
-    source: SourceSettings,
+    source: Option<SourceSettings>,
     working: Option<Working>,
     destinations: BTreeMap<Name, Destination>,
 }
@@ -61,27 +65,35 @@ impl Running {
         plan: &ChannelPlan,
         held: &Held,
     ) -> Arc<Running> {
-        let gate = ChannelGate::default();
+        let (gate, owed) = (ChannelGate::default(), Arc::<Notify>::default());
         let destinations: BTreeMap<Name, Destination> = plan
             .destinations
             .iter()
             .filter_map(|destination| {
-                let made = make(shared, &lease, &gate, destination, held)?;
+                let made = make(shared, &lease, (&gate, &owed), destination, held)?;
                 Some((destination.name.clone(), made))
             })
             .collect();
         let outbounds: Vec<_> = destinations.values().map(|d| Arc::clone(&d.outbound)).collect();
         let in_force = Plan::new(revision, plan, &outbounds, (&shared.store, &lease));
         let (sender, waiting) = mpsc::unbounded_channel();
-        let inlet = Arc::new(Inlet::new(shared, lease, in_force, Arc::clone(&gate), sender));
+        let inlet = Arc::new(Inlet::new(
+            shared,
+            lease,
+            in_force,
+            (Arc::clone(&gate), Arc::clone(&owed)),
+            sender,
+        ));
         let late = tokio::spawn(late::run(Arc::clone(&inlet), waiting));
+        let acks = tokio::spawn(owed::run(Arc::clone(&inlet)));
         let state = State {
             file: plan.file.clone(),
             source: plan.source.clone(),
             working: None,
             destinations,
         };
-        Arc::new(Running { inlet, gate, state: Mutex::new(state), late })
+        shared.inlets.add(&inlet);
+        Arc::new(Running { inlet, gate, owed, state: Mutex::new(state), late, acks })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -95,11 +107,11 @@ impl Running {
 
     /// Where its messages come from, in words.
     pub fn source(&self) -> String {
-        self.state().source.to_string()
+        source_in_words(self.state().source.as_ref())
     }
 
-    /// Its source's settings.
-    pub fn source_settings(&self) -> SourceSettings {
+    /// Its source's settings; none when only other channels hand it messages.
+    pub fn source_settings(&self) -> Option<SourceSettings> {
         self.state().source.clone()
     }
 
@@ -144,7 +156,7 @@ impl Running {
         let flow = until_retired(self.inlet.valve().flow(), retired);
         let task = tokio::spawn(source.run(intake, flow));
         let mut state = self.state();
-        state.source = settings;
+        state.source = Some(settings);
         if let Some(before) = state.working.replace(Working { address, stats, task, retire }) {
             // One that has ended by itself no longer listens to this either.
             let _ = before.retire.send(());
@@ -181,7 +193,7 @@ impl Running {
                 }
                 None => {
                     if let Some(mut made) =
-                        make(shared, lease, &self.gate, destination, &Held::new())
+                        make(shared, lease, (&self.gate, &self.owed), destination, &Held::new())
                     {
                         made.task = Some(tokio::spawn(Arc::clone(&made.outbound).run()));
                         state.destinations.insert(destination.name.clone(), made);
@@ -192,7 +204,11 @@ impl Running {
         let outbounds: Vec<_> =
             state.destinations.values().map(|d| Arc::clone(&d.outbound)).collect();
         self.inlet.swap(Plan::new(revision, plan, &outbounds, (&shared.store, lease)));
+        self.owed.notify_one();
         state.file = plan.file.clone();
+        if plan.source.is_none() {
+            state.source = None;
+        }
         state.destinations.retain(|name, destination| {
             let stays = plan.destinations.iter().any(|d| d.name == *name);
             if !stays {
@@ -218,13 +234,14 @@ impl Running {
             }
         }
         self.late.abort();
+        self.acks.abort();
     }
 }
 
 fn make(
     shared: &Shared,
     lease: &Lease,
-    gate: &ChannelGate,
+    (gate, owed): (&ChannelGate, &Arc<Notify>),
     plan: &DestinationPlan,
     held: &Held,
 ) -> Option<Destination> {
@@ -234,10 +251,10 @@ fn make(
         move || gate.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).open_before();
     let outbound = Outbound::new(
         (plan.name.clone(), id),
-        (shared.store.clone(), lease.clone()),
+        (shared, lease.clone()),
         plan.settings.clone(),
         held.contains(&plan.name),
-        Box::new(open_before),
+        (Box::new(open_before), Arc::clone(owed)),
     );
     Some(Destination { plan: plan.clone(), outbound, task: None })
 }
@@ -265,4 +282,9 @@ fn until_retired(
         }
     });
     followed
+}
+
+/// Where messages come from, in words.
+pub(crate) fn source_in_words(settings: Option<&SourceSettings>) -> String {
+    settings.map_or_else(|| "other channels".to_owned(), SourceSettings::to_string)
 }

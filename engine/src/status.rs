@@ -191,6 +191,7 @@ fn received(counts: &Counted) -> Vec<(&'static str, i64)> {
         ("replay", count(counts, What::ReceivedReplay)),
         ("edit", count(counts, What::ReceivedEdit)),
         ("channel", count(counts, What::ReceivedChannel)),
+        ("acknowledgement", count(counts, What::ReceivedAcknowledgement)),
     ]
 }
 
@@ -235,7 +236,7 @@ fn destination_status(
     DestinationStatus {
         name: stored.destination.clone(),
         state,
-        to: plan.as_ref().map_or_else(String::new, |plan| plan.settings.connector.to_string()),
+        to: plan.as_ref().map_or_else(String::new, |plan| plan.settings.way.to_string()),
         unordered: plan.is_some_and(|plan| plan.settings.lane.unordered),
         queued: stored.queued,
         waiting: stored.waiting,

@@ -121,6 +121,23 @@ pub struct AckOptions {
     pub whole_seconds: bool,
     /// MSA-3 has the text of the first problem, also where the standard has withdrawn it.
     pub text: bool,
+    /// MSA-3 of positive answers.
+    pub accept_text: Option<String>,
+    /// What MSH-3 to MSH-6 are, when not those of the received message in reverse.
+    pub header: AckHeader,
+}
+
+/// Fields of an acknowledgement's header that do not come from the received one: HL7 text, `^` between components.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AckHeader {
+    /// MSH-3.
+    pub sending_application: Option<String>,
+    /// MSH-4.
+    pub sending_facility: Option<String>,
+    /// MSH-5.
+    pub receiving_application: Option<String>,
+    /// MSH-6.
+    pub receiving_facility: Option<String>,
 }
 
 impl Default for AckOptions {
@@ -130,6 +147,8 @@ impl Default for AckOptions {
             plain_type: false,
             whole_seconds: false,
             text: true,
+            accept_text: None,
+            header: AckHeader::default(),
         }
     }
 }
@@ -205,9 +224,17 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(self.delimiters.field.as_bytes());
         self.out
             .extend_from_slice(peek.map_or(b"^~\\&", |peek| peek.field(self.request.received, 2)));
-        for field in [5, 6, 3, 4] {
-            let value = self.sent(field);
-            self.raw(value);
+        let own = &self.request.options.header;
+        for (own, field) in [
+            (&own.sending_application, 5),
+            (&own.sending_facility, 6),
+            (&own.receiving_application, 3),
+            (&own.receiving_facility, 4),
+        ] {
+            match own {
+                Some(own) => self.components(own),
+                None => self.raw(self.sent(field)),
+            }
         }
         let now = self.now();
         self.text(&now);
@@ -281,6 +308,7 @@ impl<'a> Writer<'a> {
         let text = first
             .filter(|_| self.request.options.text)
             .map(|problem| cut(problem.text))
+            .or_else(|| self.accept_text())
             .unwrap_or_default();
         let condition = first.filter(|_| self.version.has_error_condition());
         if !text.is_empty() || condition.is_some() {
@@ -391,6 +419,27 @@ impl<'a> Writer<'a> {
             value.extend_from_slice(b"HL70357");
         }
         value
+    }
+
+    fn accept_text(&self) -> Option<&'a str> {
+        let positive = self.request.code.is_positive();
+        self.request.options.accept_text.as_deref().filter(|_| positive).map(cut)
+    }
+
+    /// A text whose `^` are component separators, in the sender's delimiters.
+    fn components(&mut self, text: &str) {
+        let component = self.delimiters.component;
+        let mut value = Vec::new();
+        for (n, part) in text.split('^').enumerate() {
+            if n > 0 && component.is_none() {
+                break;
+            }
+            if n > 0 {
+                value.extend_from_slice(component.as_bytes());
+            }
+            value.extend(self.escaped(part));
+        }
+        self.raw(&value);
     }
 
     fn raw(&mut self, value: &[u8]) {

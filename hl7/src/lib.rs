@@ -19,7 +19,7 @@ mod reply;
 pub mod timestamp;
 mod walk;
 
-pub use ack::{AckCode, AckOptions, AckRequest, Location, Problem, Severity, ack};
+pub use ack::{AckCode, AckHeader, AckOptions, AckRequest, Location, Problem, Severity, ack};
 pub use charset::{Charset, DecodeError, EncodeError};
 pub use delimiters::{DelimiterFault, Delimiters};
 pub use escape::{escape, unescape};

@@ -213,10 +213,12 @@ fn receipt(load: &Load, n: u64) -> (MessageId, DeliveryId, Receipt) {
         body: Bytes::from(store::bench::body(load.bytes, n)),
         ack_code: "AA",
         dedupe: true,
+        refuse_same_id: false,
         decision: Some(decision),
         tries: 0,
         lone_lf: 0,
         batch: None,
+        ack: store::AckPart::None,
     };
     (id, delivery, receipt)
 }
@@ -233,7 +235,7 @@ fn settle(message: MessageId, delivery: DeliveryId) -> Settle {
         ))),
         error: None,
     };
-    Settle { delivery, message, attempt, to: Settled::Delivered }
+    Settle { delivery, message, attempt, to: Settled::Delivered, wait: store::Wait::None }
 }
 
 fn now_us() -> i64 {

@@ -3,7 +3,6 @@
 use crate::channels::Channels;
 use crate::error::StoreError;
 use crate::sql::{Session, row, statements, values};
-use crate::writer::Share;
 
 statements! {
     EPOCH = "select epoch from channel_owner where channel = $1";
@@ -28,14 +27,14 @@ pub(crate) async fn lost(
     Ok(lost)
 }
 
-/// Reads the state of a writer's channels again after its connection broke.
+/// Reads the state of some of the channels again: of a writer's, after its connection broke, and of one that comes from another writer.
 pub(crate) async fn refresh(
     session: &mut dyn Session,
     channels: &Channels,
-    share: Share,
+    concerns: impl Fn(i64) -> bool,
 ) -> Result<(), StoreError> {
     for (channel, epoch) in channels.owned() {
-        if !share.holds(channel) {
+        if !concerns(channel) {
             continue;
         }
         let found = row(session, EPOCH_LOCKED, values![channel]).await?;

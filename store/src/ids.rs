@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// A text that is no id.
@@ -65,6 +66,23 @@ row_id!(MessageId, "A message: what was received once.");
 row_id!(DeliveryId, "A delivery: one message part for one destination.");
 row_id!(AuthorityId, "An authority whose certificates prove who a peer is.");
 
+impl MessageId {
+    /// The message that another channel gets when a delivery is handed to it: always the same for the same delivery.
+    pub fn of_hop(delivery: DeliveryId) -> MessageId {
+        let digest =
+            Sha256::new().chain_update(b"hop").chain_update(delivery.as_bytes()).finalize();
+        let mut bytes = *delivery.as_bytes();
+        // The time stays, so that the id sorts among those of its day; version and variant are written again below.
+        bytes[6..].copy_from_slice(&digest[..10]);
+        MessageId(
+            uuid::Builder::from_bytes(bytes)
+                .with_version(uuid::Version::SortRand)
+                .with_variant(uuid::Variant::RFC4122)
+                .into_uuid(),
+        )
+    }
+}
+
 macro_rules! number_id {
     ($name:ident, $what:literal) => {
         #[doc = $what]
@@ -112,5 +130,14 @@ mod tests {
         assert_eq!(first.to_string().parse(), Ok(first));
         assert_eq!(first.to_string().replace('-', "").parse(), Ok(first));
         assert_eq!("12".parse::<MessageId>(), Err(IdError));
+    }
+
+    #[test]
+    fn a_delivery_is_handed_on_under_one_id() {
+        let (one, two) = (DeliveryId::new(), DeliveryId::new());
+        let [first, again, other] = [one, one, two].map(MessageId::of_hop);
+        assert!(first == again && first != other && first.as_bytes() != one.as_bytes());
+        assert_eq!(first.as_bytes()[..6], one.as_bytes()[..6], "the time is kept");
+        assert_eq!(first.uuid().get_version(), Some(uuid::Version::SortRand));
     }
 }

@@ -1,21 +1,28 @@
 //! From what the engine hands in to sealed rows: everything that costs time and needs no database, in the caller's thread.
 
+use config::Name;
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::group::{DecideRow, DeliveryRow, MessageBody, MessageRow, OutcomeRow, SettleRow};
+use crate::group::{
+    AckRow, DecideRow, DeliveryRow, MessageBody, MessageRow, OutcomeRow, SettleRow,
+};
 use crate::ids::{ChannelId, MessageId};
-use crate::receipt::{DeadOnArrival, Decision, DeliveryBody, NewDelivery, Receipt};
+use crate::receipt::{AckPart, DeadOnArrival, Decision, DeliveryBody, NewDelivery, Receipt};
 use crate::seal::{self, Column, FreshKey, KeyRing, Place};
 use crate::settle::{Settle, Settled};
 use crate::state::{DeliveryState, Disposition};
 use crate::token::Tokens;
+
+/// The reason of a delivery that waits for its application acknowledgement.
+pub(crate) const AWAITS_ACK: &str = "application-ack";
 
 /// What sealing needs.
 pub(crate) struct Intake<'a> {
     pub ring: &'a KeyRing,
     pub tokens: &'a Tokens,
     pub channel: ChannelId,
+    pub name: &'a Name,
 }
 
 /// Rows and the data key that sealed them.
@@ -75,6 +82,7 @@ impl Intake<'_> {
             charset: header.charset,
             digest: self.tokens.digest(&receipt.body),
             duplicate,
+            refuse_same_id: receipt.refuse_same_id,
             bytes: i64::try_from(receipt.body.len()).unwrap_or(i64::MAX),
             body: MessageBody::Own(body),
             lone_lf: i64::from(receipt.lone_lf),
@@ -83,6 +91,11 @@ impl Intake<'_> {
             tries: i64::from(receipt.tries),
             outcome,
             deliveries,
+            ack: match receipt.ack {
+                AckPart::None => AckRow::None,
+                AckPart::Owed => AckRow::Owed,
+                AckPart::For(id) => AckRow::Arrived(self.tokens.application_ack(self.name, &id)),
+            },
         };
         Ok(Sealed { row, key, bytes })
     }
@@ -173,9 +186,14 @@ impl Intake<'_> {
         let key = self.ring.sealing(self.channel, attempt.started_us)?;
         let sealer = Sealer { key: &key, channel: self.channel };
         let place = attempt_place(settle.delivery.uuid(), attempt.started_us);
+        let mut awaits = None;
         let (state, until_us, reason_code) = match settle.to {
             Settled::Delivered => (DeliveryState::Delivered, attempt.started_us, None),
             Settled::Waiting { until_us } => (DeliveryState::Waiting, until_us, Some(attempt.code)),
+            Settled::Committed { until_us, acks, control_id } => {
+                awaits = Some(self.tokens.application_ack(&acks, &control_id));
+                (DeliveryState::Waiting, until_us, Some(AWAITS_ACK))
+            }
             Settled::Dead { code } => (DeliveryState::Dead, attempt.started_us, Some(code)),
         };
         let response = attempt
@@ -200,6 +218,8 @@ impl Intake<'_> {
             answered: attempt.answered,
             response,
             error,
+            awaits,
+            wait: settle.wait,
         };
         Ok(Sealed { row, key, bytes })
     }

@@ -7,6 +7,7 @@
 //! The store knows bytes and states, never HL7. The engine writes by ownership of channels ([`Store::own`]); people read within a [`Scope`],
 //! and what they do is a transaction of its own with its audit record inside.
 
+mod acks;
 mod act;
 mod audit;
 mod backend;
@@ -33,6 +34,7 @@ mod read;
 mod receipt;
 mod scope;
 mod seal;
+mod seats;
 mod settle;
 mod sql;
 mod sqlite;
@@ -42,6 +44,7 @@ mod token;
 mod unreadable;
 mod writer;
 
+pub use acks::{Answered, Owed, OwedBy};
 pub use act::{Discarded, Moved, NewRevision, RawReplay, Replayed, SentReplay};
 pub use audit::{Act, ActOutcome, Actor, ActorKind, AuditFault, AuditReport, Target};
 pub use error::{OpenError, StoreError};
@@ -59,11 +62,11 @@ pub use read::{
     Undecided,
 };
 pub use receipt::{
-    Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit, Reason,
-    Receipt, Received,
+    AckPart, Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit,
+    Reason, Receipt, Received,
 };
 pub use scope::Scope;
-pub use settle::{Attempt, Settle, SettleTicket, Settled};
+pub use settle::{Attempt, Settle, SettleTicket, Settled, Wait};
 pub use state::{DeliveryState, Disposition, Origin, What};
 pub use store::Store;
 pub use token::LaneKey;

@@ -26,6 +26,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_store.sql"),
     migration!(2, "0002_batch.sql"),
     migration!(3, "0003_peers.sql"),
+    migration!(4, "0004_acknowledgements.sql"),
 ];
 
 /// The first schema whose stores have a key for secrets.

@@ -17,6 +17,7 @@ use crate::key::{self, KekId, KeyState, StoreKey};
 use crate::migrate::{self, Stored};
 use crate::read::{Pool, Reader, key_row};
 use crate::seal::{DataKey, KeyRing, Purpose, Wrapping};
+use crate::seats::Seats;
 use crate::sql::{Session, row, statements, values};
 use crate::store::{Store, Time};
 use crate::token::{TokenKeys, Tokens};
@@ -91,18 +92,19 @@ impl Store {
         let reader = Reader::new(pool, Arc::clone(&ring));
         let channels = Arc::new(Channels::default());
         let (failed, failing) = watch::channel(false);
+        let seats = Arc::new(Seats::new(backends.len()));
         let mut desks = Vec::with_capacity(backends.len());
-        let of = backends.len();
-        for (rest, backend) in backends.into_iter().enumerate() {
-            let share = Share { rest, of };
-            let (writer, desk) =
+        for (writer, backend) in backends.into_iter().enumerate() {
+            let share = Share { writer, seats: Arc::clone(&seats) };
+            let (writing, desk) =
                 Writer::new(backend, Arc::clone(&channels), failed.clone(), (now_us, share));
-            tokio::spawn(writer.run());
+            tokio::spawn(writing.run());
             desks.push(desk);
         }
         let recorder = Recorder::new(started.log_id, options.node.to_owned());
         let store = Store::new(crate::store::Parts {
             desks,
+            seats,
             channels,
             reader,
             ring,

@@ -47,7 +47,7 @@ impl Store {
             now_us,
         };
         let channels = std::sync::Arc::clone(&self.inner.channels);
-        self.desk(id)?
+        self.seat(id)
             .run(move |session| {
                 Box::pin(async move {
                     let (lease, next_seq) = claim_channel(session, id, claim).await?;
@@ -65,7 +65,7 @@ impl Store {
     pub async fn extend(&self, lease: &Lease, destinations: &[Name]) -> Result<Lease, StoreError> {
         let now_us = self.inner.time.latest_us();
         let (lease, names) = (lease.clone(), destinations.to_vec());
-        self.desk(lease.channel())?
+        self.seat(lease.channel())
             .run(move |session| {
                 Box::pin(async move {
                     let rows = name_destinations(session, lease.channel(), &names, now_us).await?;

@@ -53,6 +53,7 @@ pub(crate) async fn on_postgres(statements: &[Statement]) {
 /// Columns of bytes that hold no patient data: ids, tokens, hashes and wrapped keys.
 const NOT_SEALED: &[&str] = &[
     "act_tokens.token",
+    "arrived_acks.token",
     "audit_head.chain",
     "audit_log.chain",
     "audit_log.leaf",
@@ -61,6 +62,7 @@ const NOT_SEALED: &[&str] = &[
     "authorities.certificate",
     "authorities.crl",
     "authorities.spki",
+    "awaited_acks.token",
     "certificates.certificate",
     "certificates.serial",
     "data_keys.commitment",
@@ -81,9 +83,14 @@ const NOT_SEALED: &[&str] = &[
 
 /// SQLite has no type for ids.
 const SQLITE_IDS: &[&str] = &[
+    "arrived_acks.delivery",
+    "arrived_acks.message",
     "attempts.delivery",
     "attempts.message",
     "authorities.id",
+    "awaited_acks.ack",
+    "awaited_acks.delivery",
+    "awaited_acks.message",
     "bodies.id",
     "certificates.authority",
     "deliveries.id",
@@ -96,6 +103,7 @@ const SQLITE_IDS: &[&str] = &[
     "messages.parent",
     "messages.superseded_by",
     "messages.trace",
+    "owed_acks.message",
 ];
 
 fn expected<'a>(more: &'a [&'a str]) -> BTreeSet<String> {

@@ -29,6 +29,8 @@ pub struct Receipt {
     pub ack_code: &'static str,
     /// Whether to look for an earlier arrival of the same message.
     pub dedupe: bool,
+    /// Reject it when the earlier arrival has other bytes.
+    pub refuse_same_id: bool,
     /// What the program decided; nothing when it has not yet.
     pub decision: Option<Decision>,
     /// How often a program has been started on it.
@@ -37,6 +39,20 @@ pub struct Receipt {
     pub lone_lf: u32,
     /// The batch that it came in and its place there, such as `BATCH7 3/10`.
     pub batch: Option<String>,
+    /// What it has to do with application acknowledgements.
+    pub ack: AckPart,
+}
+
+/// What a message has to do with application acknowledgements that come as messages of their own.
+#[derive(Clone, Default)]
+pub enum AckPart {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its sender is owed one.
+    Owed,
+    /// It is one, for the delivery with this control id (MSA-2 as received).
+    For(Vec<u8>),
 }
 
 /// The peeked fields of a message.
@@ -133,7 +149,7 @@ pub enum Received {
     New {
         /// Its number in its channel.
         seq: i64,
-        /// Its control id had come before, with another body.
+        /// Its control id had come before, with another body. It is `rejected` when its receipt asked for that.
         same_id_other_body: bool,
     },
     /// It had arrived before and was not stored again.

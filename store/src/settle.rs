@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use config::Name;
 use phi::Phi;
 use tokio::sync::oneshot;
 
@@ -24,6 +25,20 @@ pub struct Settle {
     pub attempt: Attempt,
     /// What the delivery becomes.
     pub to: Settled,
+    /// Whether it ends the wait for an application acknowledgement.
+    pub wait: Wait,
+}
+
+/// What a settle means for a delivery that waits for its application acknowledgement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// Nothing: it did not wait.
+    #[default]
+    None,
+    /// This message is the acknowledgement.
+    Answered(MessageId),
+    /// None came in time.
+    Unanswered,
 }
 
 /// The trace of one try.
@@ -54,6 +69,15 @@ pub enum Settled {
     Waiting {
         /// Not before.
         until_us: i64,
+    },
+    /// The receiver has committed it, and owes an application acknowledgement.
+    Committed {
+        /// The end of the wait for it.
+        until_us: i64,
+        /// The channel that gets it.
+        acks: Name,
+        /// The control id that it will name (MSH-10 as sent).
+        control_id: Vec<u8>,
     },
     /// Given up.
     Dead {

@@ -125,6 +125,8 @@ coded! {
         Edit = 12, "edit";
         /// Another channel handed it on.
         Channel = 13, "channel";
+        /// The engine made it: the application acknowledgement of another one.
+        Acknowledgement = 14, "acknowledgement";
     }
 }
 
@@ -139,6 +141,8 @@ coded! {
         ReceivedEdit = 12, "received.edit";
         /// Messages handed on by another channel.
         ReceivedChannel = 13, "received.channel";
+        /// Application acknowledgements that the engine made.
+        ReceivedAcknowledgement = 16, "received.acknowledgement";
         /// Repeats that were recognised and answered from the store.
         Duplicates = 14, "duplicates";
         /// New messages whose control id had come before with another body.
@@ -179,6 +183,7 @@ impl What {
             Origin::Replay => What::ReceivedReplay,
             Origin::Edit => What::ReceivedEdit,
             Origin::Channel => What::ReceivedChannel,
+            Origin::Acknowledgement => What::ReceivedAcknowledgement,
         }
     }
 

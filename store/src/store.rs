@@ -19,6 +19,7 @@ use crate::lease::Lease;
 use crate::read::{Queued, QueuedDelivery, Reader, Undecided, Waiting};
 use crate::receipt::{Decision, OnCommit, Receipt, Received};
 use crate::seal::{DataKey, KeyRing, KeyRow};
+use crate::seats::{Seat, Seats};
 use crate::settle::{Settle, SettleTicket};
 use crate::sql::{Session, statements, values};
 use crate::token::{LaneKey, Tokens};
@@ -38,6 +39,7 @@ pub struct Store {
 /// What a store consists of.
 pub(crate) struct Parts {
     pub desks: Vec<Desk>,
+    pub seats: Arc<Seats>,
     pub channels: Arc<Channels>,
     pub reader: Reader,
     pub ring: Arc<KeyRing>,
@@ -73,14 +75,13 @@ impl Store {
     }
 
     /// The writer of a channel: always the same one, so that one order of writing is one order of rows.
-    pub(crate) fn desk(&self, channel: ChannelId) -> Result<&Desk, StoreError> {
-        let count = self.inner.desks.len().max(1);
-        let at = usize::try_from(channel.number()).unwrap_or(0) % count;
-        self.inner.desks.get(at).ok_or(StoreError::Closed)
+    pub(crate) fn seat(&self, channel: ChannelId) -> Seat<'_> {
+        self.inner.seats.at(&self.inner.desks, channel)
     }
 
-    pub(crate) fn intake(&self, lease: &Lease) -> Intake<'_> {
-        Intake { ring: &self.inner.ring, tokens: &self.inner.tokens, channel: lease.channel() }
+    pub(crate) fn intake<'a>(&'a self, lease: &'a Lease) -> Intake<'a> {
+        let Parts { ring, tokens, .. } = &*self.inner;
+        Intake { ring, tokens, channel: lease.channel(), name: lease.name() }
     }
 
     pub(crate) fn put<T>(
@@ -96,8 +97,7 @@ impl Store {
             work: work(sealed.row),
             keys,
         };
-        self.desk(lease.channel())?.put(item, sealed.bytes);
-        Ok(())
+        self.seat(lease.channel()).put(item, sealed.bytes)
     }
 
     /// Stores a message: the future ends when it is on disk, or known to be there already.
@@ -137,7 +137,7 @@ impl Store {
             work,
             keys: Vec::new(),
         };
-        let put = self.desk(lease.channel()).map(|desk| desk.put(item, 64));
+        let put = self.seat(lease.channel()).put(item, 64);
         wait(put, outcome)
     }
 
@@ -168,8 +168,52 @@ impl Store {
         if let Err(error) = put {
             tracing::error!(%error, "a settle could not be queued");
         }
-        let hurry = self.desk(lease.channel()).map(Desk::hurry).unwrap_or_default();
+        let hurry = self.seat(lease.channel()).hurry().unwrap_or_default();
         SettleTicket { outcome, hurry }
+    }
+
+    /// Ends a delivery of one channel and stores what it hands over as a message of another, in one transaction.
+    ///
+    /// May be given again when nobody knows whether it was written: a delivery is handed over once. `on_commit` is called as for
+    /// [`Store::receive`], and dropped when the delivery had been handed over before.
+    pub fn hop(
+        &self,
+        (from, to): (&Lease, &Lease),
+        settle: Settle,
+        receipt: Receipt,
+        on_commit: OnCommit,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let (reply, outcome) = oneshot::channel();
+        self.inner.time.told(receipt.received_us);
+        let put = self.put_hop((from, to), settle, receipt, (on_commit, reply));
+        wait(put, outcome)
+    }
+
+    fn put_hop(
+        &self,
+        (from, to): (&Lease, &Lease),
+        settle: Settle,
+        receipt: Receipt,
+        (on_commit, reply): (OnCommit, oneshot::Sender<Result<(), StoreError>>),
+    ) -> Result<(), StoreError> {
+        let settled = self.intake(from).settle(settle)?;
+        let received = self.intake(to).receipt(receipt)?;
+        let keys = [settled.key, received.key].into_iter().filter(|key| !key.key.is_committed());
+        let work = Work::Hop {
+            settle: Box::new(settled.row),
+            message: Box::new(received.row),
+            epoch: to.epoch(),
+            on_commit,
+            reply,
+        };
+        let item = Item {
+            channel: from.channel().number(),
+            epoch: from.epoch(),
+            work,
+            keys: keys.collect(),
+        };
+        self.inner.seats.join(&self.inner.desks, from.channel(), to.channel());
+        self.seat(from.channel()).put(item, settled.bytes + received.bytes)
     }
 
     /// The token of an order key at a destination.
@@ -185,8 +229,18 @@ impl Store {
         after: Option<(i64, u32)>,
         limit: usize,
     ) -> Result<Vec<QueuedDelivery>, StoreError> {
+        let found = self.inner.reader.queued(lease.channel(), destination, after, limit).await?;
+        self.whole(lease, found).await
+    }
+
+    /// Those whose bodies open; the others are settled dead.
+    pub(crate) async fn whole(
+        &self,
+        lease: &Lease,
+        found: Vec<Queued>,
+    ) -> Result<Vec<QueuedDelivery>, StoreError> {
         let mut whole = Vec::new();
-        for queued in self.inner.reader.queued(lease.channel(), destination, after, limit).await? {
+        for queued in found {
             match queued {
                 Queued::Whole(delivery) => whole.push(*delivery),
                 Queued::Unreadable { message, delivery } => {

@@ -1,5 +1,6 @@
 //! Keyed tokens: what stands in a column so that equal values can be found without being readable.
 
+use config::Name;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -85,6 +86,11 @@ impl Tokens {
 
     pub(crate) fn signature(&self, text: &str) -> Token {
         token(&self.signature, &[text.as_bytes()])
+    }
+
+    /// The application acknowledgement of one message, as it comes in at one channel.
+    pub(crate) fn application_ack(&self, channel: &Name, control_id: &[u8]) -> Token {
+        token(&self.index, &[b"application-ack", channel.as_str().as_bytes(), control_id])
     }
 
     pub(crate) fn control_id(&self, control_id: &str) -> Token {

@@ -7,7 +7,7 @@ use crate::group::Work;
 use crate::ids::{DeliveryId, MessageId, RevisionId};
 use crate::lease::Lease;
 use crate::receipt::{Decision, Reason};
-use crate::settle::{Attempt, Settle, Settled};
+use crate::settle::{Attempt, Settle, Settled, Wait};
 use crate::state::Disposition;
 use crate::store::Store;
 
@@ -34,8 +34,16 @@ impl Store {
             response: None,
             error: None,
         };
-        let ticket = self
-            .settle(lease, Settle { delivery, message, attempt, to: Settled::Dead { code: CODE } });
+        let ticket = self.settle(
+            lease,
+            Settle {
+                delivery,
+                message,
+                attempt,
+                to: Settled::Dead { code: CODE },
+                wait: Wait::None,
+            },
+        );
         ticket.hurry();
         ticket.await
     }

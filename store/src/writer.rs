@@ -17,6 +17,7 @@ use crate::error::StoreError;
 use crate::fence;
 use crate::group::{Assembled, Item, OpenMessages, Unwritten, Work};
 use crate::prune::Pruning;
+use crate::seats::Seats;
 
 /// Receives and settles in one group, each.
 const GROUP_MAX: usize = 64;
@@ -37,6 +38,10 @@ const RECOVER_PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from
 enum Command {
     Item(Item, usize),
     Job(Job),
+    /// Everything before is written, or refused: a channel may move to another writer.
+    Flush(oneshot::Sender<()>),
+    /// A channel comes from another writer, once that has flushed.
+    Take(i64, oneshot::Receiver<()>),
     Close(oneshot::Sender<()>),
 }
 
@@ -104,14 +109,40 @@ impl Desk {
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut dyn Backend) -> crate::sql::Later<'a, Done> + Send + 'static,
     {
+        self.submit(job)?.await
+    }
+
+    /// The same in two steps: it has its place in the queue before this returns.
+    pub(crate) fn submit<T, F>(
+        &self,
+        job: F,
+    ) -> Result<impl Future<Output = Result<T, StoreError>> + Send + use<'_, T, F>, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut dyn Backend) -> crate::sql::Later<'a, Done> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let job = Job { run: Box::new(job), reply };
         self.queue.send(Command::Job(job)).map_err(|_| self.gone())?;
-        let value = answer.await.map_err(|_| self.gone())??;
-        value
-            .downcast::<T>()
-            .map(|value| *value)
-            .map_err(|_| StoreError::Internal("a job gave something else".to_owned()))
+        Ok(async move {
+            let value = answer.await.map_err(|_| self.gone())??;
+            value
+                .downcast::<T>()
+                .map(|value| *value)
+                .map_err(|_| StoreError::Internal("a job gave something else".to_owned()))
+        })
+    }
+
+    /// Says when everything before is written.
+    pub(crate) fn flush(&self, flushed: oneshot::Sender<()>) {
+        // A writer that has ended drops the sender, which says the same.
+        let _ended = self.queue.send(Command::Flush(flushed));
+    }
+
+    /// Writes for a channel from here on, once its old writer has flushed.
+    pub(crate) fn take(&self, channel: i64, flushed: oneshot::Receiver<()>) {
+        // A writer that has ended refuses the channel's items too.
+        let _ended = self.queue.send(Command::Take(channel, flushed));
     }
 
     /// Ends the writer once everything before is written.
@@ -145,22 +176,17 @@ pub(crate) struct Writer {
     waiting: VecDeque<Command>,
     open: OpenMessages,
     pruning: Pruning,
+    /// Channels that come from other writers and have not been looked at.
+    coming: Vec<(i64, oneshot::Receiver<()>)>,
     failed: watch::Sender<bool>,
     now_us: i64,
     share: Share,
 }
 
-/// The channels that a writer writes for: those whose number leaves this rest.
-#[derive(Clone, Copy)]
+/// The channels that a writer writes for.
 pub(crate) struct Share {
-    pub rest: usize,
-    pub of: usize,
-}
-
-impl Share {
-    pub(crate) fn holds(self, channel: i64) -> bool {
-        usize::try_from(channel).unwrap_or(0) % self.of.max(1) == self.rest
-    }
+    pub writer: usize,
+    pub seats: Arc<Seats>,
 }
 
 impl Writer {
@@ -188,6 +214,7 @@ impl Writer {
             waiting: VecDeque::new(),
             open: OpenMessages::default(),
             pruning: Pruning::new(),
+            coming: Vec::new(),
             failed,
             now_us,
             share,
@@ -201,6 +228,9 @@ impl Writer {
             if *self.failed.borrow() {
                 break None;
             }
+            while let Some((channel, flushed)) = self.coming.pop() {
+                self.take(channel, flushed).await;
+            }
             match self.next().await {
                 Some(Command::Item(item, bytes)) => {
                     self.load.leave(bytes);
@@ -208,6 +238,8 @@ impl Writer {
                     self.write(assembled).await;
                 }
                 Some(Command::Job(job)) => self.act(job).await,
+                Some(Command::Flush(flushed)) => drop(flushed.send(())),
+                Some(Command::Take(channel, flushed)) => self.coming.push((channel, flushed)),
                 Some(Command::Close(reply)) => break Some(reply),
                 None => break None,
             }
@@ -293,10 +325,16 @@ impl Writer {
         if !self.channels.is_owner(item.channel, item.epoch) {
             return item.refuse(StoreError::Fenced);
         }
+        if let Work::Hop { message, epoch, .. } = &item.work
+            && !self.channels.is_owner(message.channel, *epoch)
+        {
+            return item.refuse(StoreError::Fenced);
+        }
         // Time comes from outside, with what is written; it only has to move on.
         self.now_us = self.now_us.max(match &item.work {
             Work::Receive { message, .. } => message.received_us,
             Work::Settle { row, .. } => row.started_us.saturating_add(row.duration_us),
+            Work::Hop { message, .. } => message.received_us,
             Work::Decide { .. } | Work::Try { .. } => 0,
         });
         assembled.add(item);
@@ -355,6 +393,16 @@ impl Writer {
                 let _nobody_waits = job.reply.send(Err(error.clone()));
                 self.recover(&error).await;
             }
+        }
+    }
+
+    async fn take(&mut self, channel: i64, flushed: oneshot::Receiver<()>) {
+        // The old writer has flushed, or has ended and will write nothing more.
+        let _flushed = flushed.await;
+        self.open.forget();
+        if let Err(error) = self.look_again(|one| one == channel).await {
+            self.note(&error);
+            self.recover(&error).await;
         }
     }
 
@@ -426,8 +474,14 @@ impl Writer {
     /// A new connection, and what it says about the channels: a commit that was never heard of may have used up numbers.
     async fn reconnect(&mut self) -> Result<(), StoreError> {
         self.backend.recover().await?;
+        let (writer, seats) = (self.share.writer, Arc::clone(&self.share.seats));
+        self.look_again(|channel| seats.holds(writer, channel)).await
+    }
+
+    /// Reads what the database says about some channels.
+    async fn look_again(&mut self, concerns: impl Fn(i64) -> bool) -> Result<(), StoreError> {
         self.backend.begin().await?;
-        let refreshed = fence::refresh(&mut *self.backend, &self.channels, self.share).await;
+        let refreshed = fence::refresh(&mut *self.backend, &self.channels, concerns).await;
         let ended = if refreshed.is_ok() {
             self.backend.commit().await
         } else {
@@ -471,7 +525,9 @@ impl Writer {
                 item.refuse(error.clone());
             }
             Command::Job(job) => drop(job.reply.send(Err(error.clone()))),
-            Command::Close(reply) => drop(reply.send(())),
+            Command::Flush(reply) | Command::Close(reply) => drop(reply.send(())),
+            // It comes all the same, before anything that is asked for it.
+            Command::Take(channel, flushed) => self.coming.push((channel, flushed)),
         }
     }
 }

@@ -61,16 +61,20 @@ fn nothing_acknowledged_is_lost_by_kill(store: Store) {
     assert_eq!(status.channel("adt").disposition("delivered"), total as u64, "{status:#?}");
     engine.stop();
 
-    check(
+    check_lanes(
         &by_patient.arrivals(),
         |client, n| (format!("{client}/{}", n % 2), n / 2),
         |client, parity| (sent[client] + 1 - parity) / 2,
     );
-    check(&by_receipt.arrivals(), |client, n| (client.to_string(), n), |client, _| sent[client]);
+    check_lanes(
+        &by_receipt.arrivals(),
+        |client, n| (client.to_string(), n),
+        |client, _| sent[client],
+    );
 }
 
 /// Senders that never give up: what was not acknowledged is sent again after a crash, as a real one would.
-struct Load {
+pub(crate) struct Load {
     shared: Arc<Shared>,
     clients: Vec<std::thread::JoinHandle<usize>>,
 }
@@ -89,7 +93,7 @@ struct Shared {
 }
 
 impl Load {
-    fn begin(feed: SocketAddr) -> Load {
+    pub(crate) fn begin(feed: SocketAddr) -> Load {
         let shared = Arc::new(Shared { feed, progress: Mutex::default(), changed: Condvar::new() });
         let clients = (0..CLIENTS).map(|client| {
             let shared = Arc::clone(&shared);
@@ -98,12 +102,12 @@ impl Load {
         Load { clients: clients.collect(), shared }
     }
 
-    fn engine_is_up(&self, life: u64) {
+    pub(crate) fn engine_is_up(&self, life: u64) {
         self.shared.progress.lock().unwrap().life = life;
         self.shared.changed.notify_all();
     }
 
-    fn wait_acknowledged(&self, more: usize) {
+    pub(crate) fn wait_acknowledged(&self, more: usize) {
         let progress = self.shared.progress.lock().unwrap();
         let goal = progress.acknowledged + more;
         let wait = self
@@ -119,7 +123,7 @@ impl Load {
     }
 
     /// Lets every sender get its last message acknowledged; gives how many each sent.
-    fn finish(self) -> Vec<usize> {
+    pub(crate) fn finish(self) -> Vec<usize> {
         self.shared.progress.lock().unwrap().finishing = true;
         self.shared.changed.notify_all();
         self.clients.into_iter().map(|client| client.join().unwrap()).collect()
@@ -182,7 +186,7 @@ impl Shared {
 }
 
 /// Per lane: in each life contiguous and rising, from life to life at most what was in doubt again, in the end everything.
-fn check(
+pub(crate) fn check_lanes(
     arrivals: &[Arrival],
     lane_of: impl Fn(usize, usize) -> (String, usize),
     count: impl Fn(usize, usize) -> usize,

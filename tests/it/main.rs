@@ -7,6 +7,7 @@
     reason = "a test stops by panicking"
 )]
 
+mod acks;
 mod applying;
 mod connections;
 mod crash_points;
@@ -15,6 +16,7 @@ mod examples;
 mod files;
 mod framing;
 mod full_disk;
+mod hops;
 mod http;
 mod injection;
 mod kills;

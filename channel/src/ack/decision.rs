@@ -25,6 +25,8 @@ pub enum Arrival<'a> {
     NotDelivered,
     /// The sender has sent this before, and this is what it was answered.
     Repeated(AckCode),
+    /// Its control id has come before with another body, and the source refuses that.
+    SameId,
     /// It could not be made durable.
     NotStored,
 }
@@ -109,10 +111,72 @@ enum Class {
 
 /// Decides what a sender is answered. Nothing else in the engine does.
 pub fn ack_decision(settings: &AckSettings, wishes: Wishes<'_>, arrival: &Arrival<'_>) -> Decision {
-    let (class, problems) = match arrival {
-        Arrival::Acknowledgement => return Decision::Silent,
+    if owes_application_ack(settings, wishes, arrival) {
+        // What is answered now says that the message is safe and nothing more.
+        return answer(Class::Accept.code(settings.mode, wishes), Vec::new());
+    }
+    match classify(settings, arrival) {
+        Ok((class, problems)) => answer(class.code(settings.mode, wishes), problems),
+        Err(decision) => decision,
+    }
+}
+
+/// Whether the sender is owed an application acknowledgement as a message of its own: it wants an accept acknowledgement now and an
+/// application acknowledgement later, the source says where to send that, and the message is one that the program sees.
+pub fn owes_application_ack(
+    settings: &AckSettings,
+    wishes: Wishes<'_>,
+    arrival: &Arrival<'_>,
+) -> bool {
+    let for_the_program = match arrival {
+        Arrival::Undecided
+        | Arrival::Routed
+        | Arrival::Filtered
+        | Arrival::Unrouted
+        | Arrival::Failed(_)
+        | Arrival::Delivered
+        | Arrival::NotDelivered => true,
+        Arrival::Rejected(_)
+        | Arrival::Acknowledgement
+        | Arrival::Repeated(_)
+        | Arrival::SameId
+        | Arrival::NotStored => false,
+    };
+    let wants_both = !is_never(wishes.accept) && !is_never(wishes.application);
+    for_the_program
+        && settings.application.is_some()
+        && settings.mode == AckMode::Header
+        && wants_both
+}
+
+/// The application acknowledgement that a sender is owed, once the outcome is known; none when it wants none of this kind.
+pub fn application_ack(
+    settings: &AckSettings,
+    wishes: Wishes<'_>,
+    arrival: &Arrival<'_>,
+) -> Option<Acknowledgement> {
+    let (class, problems) = classify(settings, arrival).ok()?;
+    class
+        .is_wanted(wishes.application)
+        .then(|| Acknowledgement { code: class.application(), problems })
+}
+
+fn answer(code: Option<AckCode>, problems: Vec<AckProblem>) -> Decision {
+    match code {
+        Some(code) => Decision::Answer(Acknowledgement { code, problems }),
+        None => Decision::Silent,
+    }
+}
+
+/// How the answer sounds; or that there is none, or none yet.
+fn classify(
+    settings: &AckSettings,
+    arrival: &Arrival<'_>,
+) -> Result<(Class, Vec<AckProblem>), Decision> {
+    let classified = match arrival {
+        Arrival::Acknowledgement => return Err(Decision::Silent),
         Arrival::NotStored => match settings.not_stored {
-            NotStored::Close => return Decision::Close,
+            NotStored::Close => return Err(Decision::Close),
             NotStored::Reject => {
                 (Class::Reject, vec![AckProblem::new(207, "the message could not be stored")])
             }
@@ -122,6 +186,10 @@ pub fn ack_decision(settings: &AckSettings, wishes: Wishes<'_>, arrival: &Arriva
             (class, vec![rejection.problem.clone()])
         }
         Arrival::Repeated(code) => (Class::of(*code), Vec::new()),
+        Arrival::SameId => {
+            let text = "another message with this control id is here already";
+            (Class::Reject, vec![AckProblem::new(205, text).at("MSH", 10)])
+        }
         Arrival::Filtered | Arrival::Unrouted => unwanted(settings.unwanted, arrival),
         Arrival::Failed(told) => match settings.policy {
             AckPolicy::OnReceipt => (Class::Accept, Vec::new()),
@@ -131,11 +199,11 @@ pub fn ack_decision(settings: &AckSettings, wishes: Wishes<'_>, arrival: &Arriva
         },
         Arrival::Undecided => match settings.policy {
             AckPolicy::OnReceipt => (Class::Accept, Vec::new()),
-            AckPolicy::OnAccept | AckPolicy::OnDelivery { .. } => return Decision::Wait,
+            AckPolicy::OnAccept | AckPolicy::OnDelivery { .. } => return Err(Decision::Wait),
         },
         Arrival::Routed => match settings.policy {
             AckPolicy::OnReceipt | AckPolicy::OnAccept => (Class::Accept, Vec::new()),
-            AckPolicy::OnDelivery { .. } => return Decision::Wait,
+            AckPolicy::OnDelivery { .. } => return Err(Decision::Wait),
         },
         Arrival::Delivered => (Class::Accept, Vec::new()),
         Arrival::NotDelivered => match settings.policy {
@@ -150,10 +218,7 @@ pub fn ack_decision(settings: &AckSettings, wishes: Wishes<'_>, arrival: &Arriva
             }
         },
     };
-    match class.code(settings.mode, wishes) {
-        Some(code) => Decision::Answer(Acknowledgement { code, problems }),
-        None => Decision::Silent,
-    }
+    Ok(classified)
 }
 
 fn unwanted(unwanted: Unwanted, arrival: &Arrival<'_>) -> (Class, Vec<AckProblem>) {
@@ -230,11 +295,19 @@ fn is_never(wish: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ack::SameId;
     use std::time::Duration;
 
     fn settings(policy: AckPolicy) -> AckSettings {
-        let (mode, unwanted, not_stored) = (AckMode::Original, Unwanted::Accept, NotStored::Close);
-        AckSettings { policy, mode, unwanted, not_stored, options: hl7::AckOptions::default() }
+        AckSettings {
+            policy,
+            mode: AckMode::Original,
+            unwanted: Unwanted::Accept,
+            not_stored: NotStored::Close,
+            same_id: SameId::Accept,
+            application: None,
+            options: hl7::AckOptions::default(),
+        }
     }
 
     fn on_delivery(otherwise: Otherwise) -> AckPolicy {
@@ -332,5 +405,48 @@ mod tests {
             );
         }
         assert_eq!(decide(&header, (b"AL", b""), &Arrival::Repeated(AckCode::AR)), "CR");
+    }
+
+    #[test]
+    fn a_sender_that_asks_for_both_is_told_now_that_it_is_safe_and_later_what_became_of_it() {
+        let failed = Arrival::Failed("x");
+        let arrivals = [&Arrival::Routed, &Arrival::Undecided, &failed, &Arrival::Unrouted];
+        let later = |settings: &AckSettings, wish: &str, arrival: &Arrival<'_>| {
+            let wishes = Wishes { accept: b"AL", application: wish.as_bytes() };
+            application_ack(settings, wishes, arrival).map_or("none", |ack| ack.code.as_str())
+        };
+        for (policy, expected) in [
+            (AckPolicy::OnReceipt, ["AA", "AA", "AA", "AR"]),
+            (AckPolicy::OnAccept, ["AA", "none", "AE", "AR"]),
+            (on_delivery(Otherwise::Accept), ["none", "none", "AE", "AR"]),
+        ] {
+            let settings = AckSettings {
+                mode: AckMode::Header,
+                unwanted: Unwanted::Reject,
+                application: config::Name::new("acks").ok(),
+                ..settings(policy)
+            };
+            for (arrival, expected) in arrivals.iter().zip(expected) {
+                let now = |accept: &str, application: &str| {
+                    decide(&settings, (accept.as_bytes(), application.as_bytes()), arrival)
+                };
+                assert_eq!(now("AL", "AL"), "CA", "{arrival:?}");
+                assert_eq!(now("SU", "ER"), "CA", "{arrival:?}");
+                assert_eq!(now("ER", "AL"), "silent", "{arrival:?}");
+                assert_eq!(later(&settings, "AL", arrival), expected, "{arrival:?}");
+            }
+            assert_eq!(later(&settings, "ER", &Arrival::Delivered), "none");
+            assert_eq!(later(&settings, "SU", &Arrival::Delivered), "AA");
+            assert_eq!(later(&settings, "ER", &Arrival::Filtered), "AR");
+            assert_eq!(decide(&settings, (b"AL", b"AL"), &Arrival::NotStored), "close");
+            assert_eq!(decide(&settings, (b"AL", b"AL"), &Arrival::SameId), "CR 205");
+            let owes = |accept: &[u8], application: &[u8]| {
+                owes_application_ack(&settings, Wishes { accept, application }, &Arrival::Routed)
+            };
+            assert!(owes(b"AL", b"AL") && owes(b"ER", b"SU"));
+            assert!(
+                !owes(b"NE", b"AL") && !owes(b"AL", b"NE") && !owes(b"AL", b"") && !owes(b"", b"")
+            );
+        }
     }
 }

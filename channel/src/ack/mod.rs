@@ -5,5 +5,8 @@ mod decision;
 mod settings;
 
 pub use admission::{Admission, Admitted, PeerMismatch, Rejection, admit};
-pub use decision::{AckProblem, Acknowledgement, Arrival, Decision, Wishes, ack_decision};
-pub use settings::{AckMode, AckPolicy, AckSettings, NotStored, Otherwise, Unwanted};
+pub use decision::{
+    AckProblem, Acknowledgement, Arrival, Decision, Wishes, ack_decision, application_ack,
+    owes_application_ack,
+};
+pub use settings::{AckMode, AckPolicy, AckSettings, NotStored, Otherwise, SameId, Unwanted};

@@ -1,5 +1,5 @@
-use config::{Diagnostics, Name, Section, Value};
-use hl7::AckOptions;
+use config::{Diagnostics, Name, Section, Text, Value};
+use hl7::{AckHeader, AckOptions};
 use std::time::Duration;
 
 /// What a source says about acknowledging.
@@ -13,6 +13,10 @@ pub struct AckSettings {
     pub unwanted: Unwanted,
     /// What a sender gets whose message cannot be stored.
     pub not_stored: NotStored,
+    /// What becomes of a message whose control id has come before with another body.
+    pub same_id: SameId,
+    /// The destination that application acknowledgements are sent to, as messages of their own.
+    pub application: Option<Name>,
     /// How the answer is written.
     pub options: AckOptions,
 }
@@ -62,6 +66,15 @@ pub enum Unwanted {
     Reject,
 }
 
+/// What becomes of a message whose control id has come before with another body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SameId {
+    /// It is a new message.
+    Accept,
+    /// It is rejected: AR 205.
+    Reject,
+}
+
 /// What a sender gets whose message cannot be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotStored {
@@ -95,20 +108,22 @@ impl AckSettings {
         if !matches!(policy, AckPolicy::OnDelivery { .. }) {
             refuse_unused(source, diags);
         }
+        let mode = match source.choice("ack_mode") {
+            Some("msh") => AckMode::Header,
+            _ => AckMode::Original,
+        };
         let default = AckOptions::default();
         let options = AckOptions {
             version: source.text("ack_version").map_or(default.version, |text| text.value.clone()),
             plain_type: source.bool("ack_plain_type").unwrap_or(default.plain_type),
             whole_seconds: source.bool("ack_whole_seconds").unwrap_or(default.whole_seconds),
             text: source.bool("ack_text").unwrap_or(default.text),
+            accept_text: source.text("ack_accept_text").map(|text| text.value.clone()),
+            header: header(source.section("ack_header")),
         };
         AckSettings {
             policy,
-            mode: if source.choice("ack_mode") == Some("msh") {
-                AckMode::Header
-            } else {
-                AckMode::Original
-            },
+            mode,
             unwanted: if source.choice("ack_unwanted") == Some("AR") {
                 Unwanted::Reject
             } else {
@@ -119,28 +134,72 @@ impl AckSettings {
             } else {
                 NotStored::Close
             },
+            same_id: match source.choice("ack_same_id") {
+                Some("reject") => SameId::Reject,
+                _ => SameId::Accept,
+            },
+            application: application(source, mode, destinations, diags),
             options,
         }
     }
 }
 
+/// MSH-3 to MSH-6 of the answer, where they are not those of the message.
+fn header(section: Option<&Section<'_>>) -> AckHeader {
+    let text = |key| section.and_then(|section| section.text(key)).map(|text| text.value.clone());
+    AckHeader {
+        sending_application: text("sending_application"),
+        sending_facility: text("sending_facility"),
+        receiving_application: text("receiving_application"),
+        receiving_facility: text("receiving_facility"),
+    }
+}
+
+/// The destination that application acknowledgements go to.
+fn application(
+    source: &Section<'_>,
+    mode: AckMode,
+    destinations: &[Name],
+    diags: &mut Diagnostics,
+) -> Option<Name> {
+    let text = source.text("application_ack")?;
+    if mode != AckMode::Header {
+        diags
+            .error("C0320", text.span, "`application_ack` has no meaning here")
+            .label("it belongs to `ack_mode = \"msh\"`")
+            .help("leave it out, or set `ack_mode`");
+    }
+    let found = named(text, destinations, diags)?;
+    if let Some(value) = source
+        .list("ack_destinations")
+        .iter()
+        .filter_map(Value::text)
+        .find(|value| value.value == text.value)
+    {
+        diags
+            .error("C0320", value.span, "an acknowledgement cannot wait for itself")
+            .label("acknowledgements are sent there");
+    }
+    Some(found)
+}
+
 fn names(source: &Section<'_>, destinations: &[Name], diags: &mut Diagnostics) -> Vec<Name> {
     let mut found = Vec::new();
     for text in source.list("ack_destinations").iter().filter_map(Value::text) {
-        match destinations.iter().find(|name| name.as_str() == text.value) {
-            Some(name) => found.push(name.clone()),
-            None => {
-                let near = config::nearest(&text.value, destinations.iter().map(Name::as_str));
-                let unknown = diags.error(
-                    "C0210",
-                    text.span,
-                    format!("unknown destination `{}`", text.value),
-                );
-                unknown.label("no `[[destination]]` has this name").did_you_mean(near);
-            }
-        }
+        found.extend(named(text, destinations, diags));
     }
     found
+}
+
+fn named(text: &Text, destinations: &[Name], diags: &mut Diagnostics) -> Option<Name> {
+    let found = destinations.iter().find(|name| name.as_str() == text.value);
+    if found.is_none() {
+        let near = config::nearest(&text.value, destinations.iter().map(Name::as_str));
+        let unknown =
+            diags.error("C0210", text.span, format!("unknown destination `{}`", text.value));
+        unknown.label("no `[[destination]]` has this name").did_you_mean(near);
+    }
+    found.cloned()
 }
 
 /// A setting that does nothing was meant to do something.

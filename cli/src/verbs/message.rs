@@ -69,22 +69,48 @@ fn trace(message: &Value) -> String {
     line("from", format!("{} at {}", safe(&from), text(message, "peer")));
     line("batch", safe(text(message, "batch")));
     line("origin", text(message, "origin").to_owned());
-    line("replay of", text(message, "parent").to_owned());
+    line(made_from(text(message, "origin")), text(message, "parent").to_owned());
+    line("acknowledges", text(message, "acknowledges").to_owned());
     line("bytes", number(message, "bytes").to_string());
     line("reason", safe(text(message, "reason")));
     line("error", safe(text(message, "error")));
-    for replay in list(message, "children") {
-        line("replayed as", replay.as_str().unwrap_or("").to_owned());
+    for child in list(message, "children") {
+        let (name, id) = (made_into(text(child, "origin")), text(child, "id"));
+        line(name, format!("{id} in {} ({})", text(child, "channel"), text(child, "disposition")));
     }
     out.push('\n');
     out.push_str(&timeline(message));
     out
 }
 
+/// What a message is to the one that it was made from.
+fn made_from(origin: &str) -> &'static str {
+    match origin {
+        "replay" => "replay of",
+        "channel" => "handed on from",
+        "acknowledgement" => "answer to",
+        _ => "made from",
+    }
+}
+
+/// What a message has become another one by.
+fn made_into(origin: &str) -> &'static str {
+    match origin {
+        "replay" => "replayed as",
+        "channel" => "handed on as",
+        "acknowledgement" => "answered by",
+        _ => "made into",
+    }
+}
+
 /// Everything that happened, in the order it happened.
 fn timeline(message: &Value) -> String {
     let received = number(message, "received_us");
-    let mut events = vec![(received, format!("received from {}", text(message, "peer")))];
+    let came = match text(message, "peer") {
+        "" => "made".to_owned(),
+        peer => format!("received from {peer}"),
+    };
+    let mut events = vec![(received, came)];
     match text(message, "ack_code") {
         "" => {}
         code => events.push((received, format!("on disk, then {code} sent"))),
@@ -110,6 +136,9 @@ fn timeline(message: &Value) -> String {
         }
         if let Some(next) = maybe(delivery, "next_us") {
             ends.push_str(&format!(", next try {}", time(Some(next))));
+        }
+        if !text(delivery, "ack").is_empty() {
+            ends.push_str(&format!(", acknowledged by {}", text(delivery, "ack")));
         }
         if !text(delivery, "superseded_by").is_empty() {
             ends.push_str(&format!(", replayed as {}", text(delivery, "superseded_by")));

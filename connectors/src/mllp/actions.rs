@@ -57,6 +57,13 @@ pub(crate) const ACTION_FIELDS: &[Field] = &[
         UNANSWERED,
         "retry",
     ),
+    Field::default(
+        "no_application_ack",
+        "With `wait_for = \"application\"`: no application acknowledgement within `application_timeout`. A retry sends the message again, \
+         behind those that have gone meanwhile.",
+        UNANSWERED,
+        "dead-letter",
+    ),
 ];
 
 /// The action table. `AA` and `CA` have no entry: they accept.
@@ -76,6 +83,8 @@ pub struct Actions {
     pub timeout: Action,
     /// Closed without a whole answer.
     pub closed: Action,
+    /// Committed, and no application acknowledgement in time.
+    pub no_application_ack: Action,
 }
 
 impl Default for Actions {
@@ -89,6 +98,7 @@ impl Default for Actions {
             garbage: retry,
             timeout: retry,
             closed: retry,
+            no_application_ack: Action::DeadLetter,
         }
     }
 }
@@ -108,6 +118,7 @@ impl Actions {
             garbage: action("garbage", defaults.garbage),
             timeout: action("timeout", defaults.timeout),
             closed: action("closed", defaults.closed),
+            no_application_ack: action("no_application_ack", defaults.no_application_ack),
         }
     }
 }

@@ -19,12 +19,15 @@ type Waiting = Pin<Box<dyn Future<Output = Answer> + Send>>;
 pub(super) struct Answers {
     queue: VecDeque<Pending>,
     frames_max: usize,
+    /// Commits of release 2 in the queue: they belong to frames that are counted.
+    commits: usize,
     bytes: usize,
 }
 
 struct Pending {
     answer: State,
     frame_bytes: usize,
+    is_commit: bool,
 }
 
 enum State {
@@ -43,12 +46,12 @@ pub(super) struct Due {
 
 impl Answers {
     pub(super) fn new(frames_max: usize) -> Answers {
-        Answers { queue: VecDeque::new(), frames_max, bytes: 0 }
+        Answers { queue: VecDeque::new(), frames_max, commits: 0, bytes: 0 }
     }
 
     /// Whether one more frame may be read.
     pub(super) fn has_room(&self) -> bool {
-        self.queue.len() < self.frames_max && self.bytes < BYTES_MAX
+        self.queue.len() - self.commits < self.frames_max && self.bytes < BYTES_MAX
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -57,7 +60,21 @@ impl Answers {
 
     pub(super) fn push(&mut self, frame_bytes: usize, answer: Waiting) {
         self.bytes += frame_bytes;
-        self.queue.push_back(Pending { answer: State::Waiting(answer), frame_bytes });
+        self.queue.push_back(Pending {
+            answer: State::Waiting(answer),
+            frame_bytes,
+            is_commit: false,
+        });
+    }
+
+    /// The commit of release 2, before the answer to the same frame.
+    pub(super) fn push_commit(&mut self, commit: Waiting) {
+        self.commits += 1;
+        self.queue.push_back(Pending {
+            answer: State::Waiting(commit),
+            frame_bytes: 0,
+            is_commit: true,
+        });
     }
 
     /// Lets every answer make progress; ready when the oldest is there.
@@ -82,6 +99,7 @@ impl Answers {
             match pending.answer {
                 State::Ready(answer) => {
                     self.bytes -= pending.frame_bytes;
+                    self.commits -= usize::from(pending.is_commit);
                     match answer {
                         Answer::Reply(body) | Answer::Unstored(body) => {
                             put_frame(out, &body);

@@ -9,11 +9,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::decoder::{Decoder, Event, Framing};
 use super::framing::{CR, END, START, is_blank, put_frame, write_frame};
+use super::release::COMMITTED;
 
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 10 << 20;
-/// The receiver has the message safe; its HL7 answer follows as a frame of its own (MLLP release 2).
-const COMMITTED: &[u8] = &[0x06];
 
 /// A connection to an MLLP receiver.
 #[derive(Debug)]
@@ -105,12 +104,21 @@ impl Client {
         self.stream.shutdown().await
     }
 
-    /// The next answer. Nothing is lost when the future is dropped.
+    /// The next answer; a commit of MLLP release 2 before it is passed over. Nothing is lost when the future is dropped.
     pub async fn answer(&mut self) -> Result<Bytes, NoAnswer> {
+        loop {
+            let block = self.block().await?;
+            if block != COMMITTED {
+                return Ok(block);
+            }
+        }
+    }
+
+    /// The next block that is not empty. Nothing is lost when the future is dropped.
+    pub async fn block(&mut self) -> Result<Bytes, NoAnswer> {
         loop {
             while let Some(event) = self.decoder.next_event() {
                 match event {
-                    Event::Frame(body) if body == COMMITTED => {}
                     Event::Frame(body) => return Ok(body),
                     Event::Heartbeat => {}
                     Event::Fragment(bytes, _) => return Err(NoAnswer::Garbage(bytes)),

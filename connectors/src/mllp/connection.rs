@@ -5,21 +5,23 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use net::{Refusal, Standing, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::answers::{Answers, BYTES_MAX};
 use super::decoder::{Decoder, Event, Lost};
 use super::framing::looks_like_hllp;
 use super::pace::Pace;
+use super::release::{COMMITTED, NOT_COMMITTED, Release, is_commit};
 use super::settings::ListenerSettings;
 use super::stats::{ListenerStats, add};
 use crate::batch::{self, Batches};
+use crate::intake::told_when_answered;
 use crate::resources::Share;
-use crate::{BrokenFrame, Flow, Incoming, Intake, Peer};
+use crate::{Answer, BrokenFrame, Flow, Incoming, Intake, Peer};
 
 /// Silence after a lone `1C` that ends a frame, where that is tolerated.
 const CR_WAIT: Duration = Duration::from_millis(200);
@@ -42,6 +44,7 @@ pub(super) struct Connection {
     batches: Batches,
     pace: Pace,
     share: Share,
+    release: Release,
     answers: Answers,
     out: BytesMut,
     answered: u64,
@@ -104,6 +107,7 @@ impl Connection {
             batches: settings.batches,
             pace: Pace::new(settings.times, Instant::now()),
             share,
+            release: settings.release,
             answers: Answers::new(settings.read_ahead_max),
             out: BytesMut::new(),
             answered: 0,
@@ -184,16 +188,14 @@ impl Connection {
 
     async fn take(&mut self, event: Event) {
         match event {
+            // The peer has our answer, or not: it sends its message again if it needs to.
+            Event::Frame(body) if self.release == Release::Two && is_commit(&body) => {}
             Event::Frame(body) => {
                 add(&self.stats.frames, 1);
                 if looks_like_hllp(&body) {
                     tracing::warn!(peer = %self.peer.place, "mllp.looks_like_hllp");
                 }
-                // The messages of a batch get their places while it is answered: nothing is read past it.
-                let held = if self.batches.splits(&body) { BYTES_MAX } else { body.len() };
-                let incoming = Incoming { body, peer: self.peer.clone(), batch: None };
-                let answer = batch::receive(&self.intake, incoming, self.batches);
-                self.answers.push(held, answer);
+                self.hand_over(Incoming { body, peer: self.peer.clone(), batch: None });
             }
             Event::Heartbeat => add(&self.stats.heartbeats, 1),
             Event::Fragment(bytes, why) => {
@@ -204,6 +206,28 @@ impl Connection {
             }
             Event::Lost(why) => self.lose(why.code(), why.looks_like()),
         }
+    }
+
+    fn hand_over(&mut self, incoming: Incoming) {
+        // The messages of a batch get their places while it is answered: nothing is read past it.
+        let splits = self.batches.splits(&incoming.body);
+        let held = if splits { BYTES_MAX } else { incoming.body.len() };
+        if self.release == Release::One {
+            let answer = batch::receive(&self.intake, incoming, self.batches);
+            return self.answers.push(held, answer);
+        }
+        let (stored, heard) = oneshot::channel();
+        let answer = if splits {
+            let answer = batch::receive(&self.intake, incoming, self.batches);
+            told_when_answered(answer, stored)
+        } else {
+            self.intake.receive_and_tell(incoming, stored)
+        };
+        self.answers.push_commit(Box::pin(async move {
+            let commit = if heard.await.unwrap_or(false) { COMMITTED } else { NOT_COMMITTED };
+            Answer::Reply(Bytes::from_static(commit))
+        }));
+        self.answers.push(held, answer);
     }
 
     fn lose(&mut self, why: &'static str, looks_like: &'static str) {

@@ -11,10 +11,12 @@ mod junk;
 mod listener;
 mod pace;
 mod receiver;
+mod release;
 mod sender;
 mod sender_settings;
 mod settings;
 mod stats;
+mod wait_for;
 
 pub(crate) use actions::ACTION_FIELDS;
 pub use actions::{Action, Actions};
@@ -25,7 +27,10 @@ pub(crate) use judge::judge;
 pub use listener::Listener;
 pub use pace::FrameTimes;
 pub use receiver::{Received, Receiver, Replies};
+pub use release::Release;
 pub use sender::Sender;
 pub use sender_settings::{DESTINATION_FIELDS, SenderSettings};
 pub use settings::{ListenerSettings, SOURCE_FIELDS};
 pub use stats::{ListenerCounts, ListenerStats};
+
+pub use wait_for::{ApplicationAcks, WAIT_FOR_FIELDS, WaitFor};

@@ -1,6 +1,7 @@
 //! The MLLP destination: one message at a time over a kept connection, each answer judged by the action table.
 
 use bytes::Bytes;
+use hl7::AckCode;
 use net::{DialError, Dialer};
 use phi::Phi;
 use tokio::time::{Instant, timeout};
@@ -9,11 +10,10 @@ use super::actions::Action;
 use super::client::{Client, NoAnswer};
 use super::framing::ends_a_frame;
 use super::judge::{judge, not_hl7};
+use super::release::{COMMITTED, NOT_COMMITTED, Release};
 use super::sender_settings::SenderSettings;
+use super::wait_for::WaitFor;
 use crate::{Evidence, Outcome, Outgoing};
-
-/// The negative acknowledgement of MLLP release 2: the receiver could not keep the message.
-const NOT_COMMITTED: &[u8] = &[0x15];
 
 /// A destination's connection to its receiver.
 ///
@@ -84,7 +84,11 @@ impl Sender {
             response: verdict.response.map(Phi::new),
             text: verdict.text.map(Phi::new),
         };
+        let owes_more = matches!(self.settings.wait_for, WaitFor::Application(_));
         match verdict.action {
+            Action::Accept if owes_more && evidence.code == AckCode::CA.as_str() => {
+                Outcome::Committed(evidence)
+            }
             Action::Accept => Outcome::Accepted(evidence),
             Action::Retry => Outcome::Later(evidence),
             Action::DeadLetter => Outcome::Never(evidence),
@@ -106,16 +110,58 @@ impl Sender {
             Ok(client) => client,
             Err(failed) => return self.unsent(failed),
         };
-        let answer = timeout(self.settings.timeout, client.answer()).await;
-        let verdict = match answer {
-            Ok(Ok(answer)) => self.judge(out.body, answer),
-            Ok(Err(none)) => self.unanswered(none, reused),
-            Err(_) => self.timed_out(&client),
+        let verdict = match self.settings.release {
+            Release::One => self.answered(&mut client, out.body, reused).await,
+            Release::Two => self.committed(&mut client, out.body, reused).await,
         };
         if verdict.in_step {
             self.client = Some(client);
         }
         verdict
+    }
+
+    /// Waits for the receiver's commit, then for its answer, which is committed in turn.
+    async fn committed(&self, client: &mut Client, sent: &Bytes, reused: bool) -> Verdict {
+        let block = match timeout(self.settings.timeout, client.block()).await {
+            Ok(Ok(block)) => block,
+            Ok(Err(none)) => return self.unanswered(none, reused),
+            Err(_) => return self.timed_out(client),
+        };
+        if block != COMMITTED {
+            // A NAK, or the answer of a receiver that leaves its commit out.
+            return self.judge(sent, block);
+        }
+        let verdict = match self.settings.wait_for {
+            WaitFor::Nothing => {
+                return Verdict {
+                    in_step: true,
+                    text: None,
+                    ..Verdict::answered("ACK", Action::Accept, "")
+                };
+            }
+            WaitFor::Answer | WaitFor::Application(_) => self.answered(client, sent, false).await,
+        };
+        let told = verdict.in_step
+            && timeout(self.settings.timeout, client.send(COMMITTED))
+                .await
+                .is_ok_and(|sent| sent.is_ok());
+        // A connection that did not take the commit is not used again; the answer counts.
+        Verdict { in_step: told, ..verdict }
+    }
+
+    async fn answered(&self, client: &mut Client, sent: &Bytes, reused: bool) -> Verdict {
+        if self.settings.wait_for == WaitFor::Nothing {
+            return Verdict {
+                in_step: true,
+                text: None,
+                ..Verdict::answered("sent", Action::Accept, "")
+            };
+        }
+        match timeout(self.settings.timeout, client.answer()).await {
+            Ok(Ok(answer)) => self.judge(sent, answer),
+            Ok(Err(none)) => self.unanswered(none, reused),
+            Err(_) => self.timed_out(client),
+        }
     }
 
     async fn send(&self, kept: Option<Client>, body: &Bytes) -> Result<Client, Failed> {

@@ -6,6 +6,8 @@ use config::{Diagnostics, Field, Kind, Section};
 use net::{Dialer, Target};
 
 use super::actions::{ACTION_FIELDS, Actions};
+use super::release::{Release, release_field};
+use super::wait_for::WaitFor;
 
 /// The settings an MLLP destination has beside those of every destination, and of every one in a network.
 pub const DESTINATION_FIELDS: &[Field] = &[
@@ -20,6 +22,7 @@ pub const DESTINATION_FIELDS: &[Field] = &[
     ),
     Field::optional("on", "What each kind of answer means. `AA` and `CA` always accept.", Kind::Section(ACTION_FIELDS))
         .examples(&["{ error = \"retry\", wrong_id = \"accept\" }"]),
+    release_field("The release of MLLP. With 2 the receiver commits each message (`06`, else `15`) before it answers, each within `timeout`."),
 ];
 
 /// The wait for an answer when nothing is said.
@@ -36,6 +39,10 @@ pub struct SenderSettings {
     pub timeout: Duration,
     /// What each kind of answer means.
     pub actions: Actions,
+    /// Whether the receiver commits before it answers.
+    pub release: Release,
+    /// What ends a delivery.
+    pub wait_for: WaitFor,
 }
 
 impl SenderSettings {
@@ -46,6 +53,8 @@ impl SenderSettings {
             connect_timeout: Dialer::CONNECT_TIMEOUT,
             timeout: TIMEOUT,
             actions: Actions::default(),
+            release: Release::One,
+            wait_for: WaitFor::Answer,
         }
     }
 
@@ -54,12 +63,15 @@ impl SenderSettings {
         let address = section.address("address")?;
         let target = Target::read(section, (address, section.span_of("address")), &[], diags)?;
         let defaults = SenderSettings::new(target);
+        let actions = Actions::read(section.section("on"));
         Some(SenderSettings {
             connect_timeout: section
                 .duration("connect_timeout")
                 .unwrap_or(defaults.connect_timeout),
             timeout: section.duration("timeout").unwrap_or(defaults.timeout),
-            actions: Actions::read(section.section("on")),
+            release: Release::read(section),
+            wait_for: WaitFor::read(section, &actions, diags)?,
+            actions,
             ..defaults
         })
     }

@@ -8,6 +8,7 @@ use net::Entrance;
 
 use super::decoder::Framing;
 use super::pace::FrameTimes;
+use super::release::{Release, release_field};
 use crate::batch::{BATCH_FIELD, Batches};
 
 /// The settings an MLLP source has beside those of every source and of every listener.
@@ -49,6 +50,9 @@ pub const SOURCE_FIELDS: &[Field] = &[
         Kind::Bool,
         "false",
     ),
+    release_field(
+        "The release of MLLP. With 2 each message is committed by a block of its own (`06`, or `15` when it could not be stored) before its answer.",
+    ),
     Field::default("tolerate_lf_end", "Take `1C 0A` as the end of a frame.", Kind::Bool, "false"),
 ];
 
@@ -65,6 +69,8 @@ pub struct ListenerSettings {
     pub read_ahead_max: usize,
     /// What is done with batches.
     pub batches: Batches,
+    /// Whether messages are committed before they are answered.
+    pub release: Release,
 }
 
 impl ListenerSettings {
@@ -76,6 +82,7 @@ impl ListenerSettings {
             times: FrameTimes::default(),
             read_ahead_max: 32,
             batches: Batches::default(),
+            release: Release::One,
         }
     }
 
@@ -104,6 +111,7 @@ impl ListenerSettings {
                 .and_then(|n| usize::try_from(n).ok())
                 .unwrap_or(defaults.read_ahead_max),
             batches: Batches::read(section),
+            release: Release::read(section),
         })
     }
 }

@@ -44,6 +44,7 @@ fn code(outcome: &Outcome) -> (&'static str, &'static str) {
     match outcome {
         Outcome::Accepted(evidence) => ("accepted", evidence.code),
         Outcome::Later(evidence) => ("later", evidence.code),
+        Outcome::Committed(evidence) => ("committed", evidence.code),
         Outcome::Never(evidence) => ("never", evidence.code),
     }
 }

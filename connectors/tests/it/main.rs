@@ -15,5 +15,6 @@ mod http_tls;
 mod intakes;
 mod limits;
 mod listener;
+mod release_two;
 mod sender;
 mod settings;

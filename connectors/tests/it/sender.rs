@@ -16,6 +16,7 @@ use crate::intakes::{answering, message, settings};
 #[derive(Debug, PartialEq)]
 enum Told {
     Accepted(&'static str),
+    Committed(&'static str),
     /// With whether the try counts.
     Later(&'static str, bool),
     Never(&'static str),
@@ -24,6 +25,7 @@ enum Told {
 fn told(outcome: &Outcome) -> Told {
     match outcome {
         Outcome::Accepted(evidence) => Told::Accepted(evidence.code),
+        Outcome::Committed(evidence) => Told::Committed(evidence.code),
         Outcome::Later(evidence) => Told::Later(evidence.code, evidence.answered),
         Outcome::Never(evidence) => Told::Never(evidence.code),
     }

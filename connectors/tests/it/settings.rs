@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use config::{Diagnostics, Paths, Scope, Section, parse_toml};
-use connectors::mllp::{Action, ListenerSettings, SenderSettings};
+use connectors::mllp::{
+    Action, ApplicationAcks, ListenerSettings, Release, SenderSettings, WaitFor,
+};
 use connectors::{DESTINATIONS, DestinationSettings, SOURCES, SourceSettings};
 
 fn source(text: &str) -> Result<SourceSettings, String> {
@@ -129,6 +131,42 @@ fn the_action_table_is_read_and_the_rest_of_it_stays() {
         (settings.timeout, settings.connect_timeout),
         (Duration::from_secs(5), Duration::from_secs(1))
     );
+}
+
+#[test]
+fn what_ends_a_delivery_is_read_as_a_whole() {
+    let wait = |more: &str| {
+        let text = format!("type = 'mllp'\naddress = '127.0.0.1:2576'\n{more}");
+        destination(&text).map(|settings| match settings {
+            DestinationSettings::Mllp(settings) => (settings.release, settings.wait_for),
+            other => panic!("{other}"),
+        })
+    };
+    let acks = "wait_for = 'application'\napplication_acks = 'lab-acks'\napplication_timeout = '10m'\non = { no_application_ack = 'retry' }";
+    let expected = WaitFor::Application(ApplicationAcks {
+        channel: config::Name::new("lab-acks").unwrap(),
+        within: Duration::from_secs(600),
+        missing: Action::Retry,
+    });
+    assert_eq!(wait(acks).unwrap(), (Release::One, expected));
+    assert_eq!(
+        wait("wait_for = 'nothing'\nrelease = 2").unwrap(),
+        (Release::Two, WaitFor::Nothing)
+    );
+    assert_eq!(wait("").unwrap(), (Release::One, WaitFor::Answer));
+    for (text, code) in [
+        ("wait_for = 'application'", "C0103"),
+        ("application_acks = 'lab-acks'", "C0320"),
+        ("wait_for = 'nothing'\napplication_timeout = '1m'", "C0320"),
+        ("release = 3", "C0105"),
+    ] {
+        let error = wait(text).unwrap_err();
+        assert!(error.contains(code), "{text}: {error}");
+    }
+    match source("type = 'mllp'\nlisten = '127.0.0.1:2575'\nrelease = 2").unwrap() {
+        SourceSettings::Mllp(settings) => assert_eq!(settings.release, Release::Two),
+        other => panic!("{other}"),
+    }
 }
 
 #[test]

@@ -3,22 +3,29 @@
 //! Deliveries arrive from the commit in receipt order and stay in memory while there is room.
 //! Beyond that they stay in the store alone, and [`refill`] reads them back in the same order.
 
+mod awaited;
+mod hop;
 pub(crate) mod refill;
 mod settle;
+mod way;
 mod worker;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use config::Name;
-use connectors::DestinationSettings;
 use store::{DeliveryId, DestinationId, Lease, Store};
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
+use crate::inlet::Shared;
+use crate::inlets::Inlets;
 use crate::lanes::{Lanes, Next, Position, Removal};
 use crate::parcel::Parcel;
 use crate::retry::LaneSettings;
+use crate::watch::{Watch, Watched, Watches};
+
+pub use way::Way;
 
 /// At most this many deliveries of a destination are held in memory.
 const PARCELS_MAX: usize = 8_192;
@@ -33,22 +40,29 @@ pub struct Outbound {
     pub id: DestinationId,
     lease: Lease,
     store: Store,
+    inlets: Inlets,
     clock: Clock,
     settings: watch::Sender<Settings>,
     state: Mutex<State>,
+    /// Deliveries that acknowledgements wait for.
+    watches: Mutex<Watches>,
     /// Something can start, or the state changed.
     work: Notify,
     /// There is room in memory and more in the store.
     room: Notify,
     /// Receipt numbers at and behind this one may not be read back yet.
     open_before: Box<dyn Fn() -> i64 + Send + Sync>,
+    /// The channel hears of every settle that is on disk.
+    settled: Arc<Notify>,
+    /// A delivery has begun to wait for its application acknowledgement.
+    awaiting: Notify,
 }
 
 /// The part that a reload may change while deliveries are queued.
 #[derive(Clone, PartialEq)]
 pub struct Settings {
-    /// How to reach the receiver.
-    pub connector: DestinationSettings,
+    /// Which way deliveries go.
+    pub way: Way,
     /// Order, retries and parallelism.
     pub lane: LaneSettings,
 }
@@ -103,10 +117,10 @@ impl Outbound {
     /// A destination that has not begun: deliveries handed over are counted, none is sent.
     pub fn new(
         (name, id): (Name, DestinationId),
-        (store, lease): (Store, Lease),
+        (shared, lease): (&Shared, Lease),
         settings: Settings,
         held: bool,
-        open_before: Box<dyn Fn() -> i64 + Send + Sync>,
+        (open_before, settled): (Box<dyn Fn() -> i64 + Send + Sync>, Arc<Notify>),
     ) -> Arc<Outbound> {
         let state = State {
             lanes: Lanes::new(),
@@ -125,13 +139,17 @@ impl Outbound {
             name,
             id,
             lease,
-            store,
+            store: shared.store.clone(),
+            inlets: shared.inlets.clone(),
             clock: Clock,
             settings: watch::Sender::new(settings),
             state: Mutex::new(state),
+            watches: Mutex::default(),
             work: Notify::new(),
             room: Notify::new(),
             open_before,
+            settled,
+            awaiting: Notify::new(),
         })
     }
 
@@ -140,13 +158,25 @@ impl Outbound {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// Lets a watch hear of the end of a delivery that is about to be committed.
+    pub fn watch(&self, delivery: DeliveryId, watch: Weak<Watch>) {
+        self.watches().add(delivery, watch);
+    }
+
+    /// Tells whoever watches a delivery that it has ended.
+    pub fn ended(&self, delivery: DeliveryId, result: Watched) {
+        self.watches().settled(delivery, result);
+    }
+
+    fn watches(&self) -> MutexGuard<'_, Watches> {
+        self.watches.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     /// Takes a committed delivery, in receipt order. Never waits.
     pub fn hand_over(&self, parcel: Parcel) {
         let mut state = self.state();
         if Some(parcel.position) <= state.loaded {
             // A refill has read it between its commit and this call.
-            let watch = parcel.watch;
-            state.lanes.change(parcel.position, |known| known.watch = watch);
             return;
         }
         let full = state.lanes.len() >= PARCELS_MAX || state.bytes >= PARCEL_BYTES_MAX;

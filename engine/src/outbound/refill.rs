@@ -90,7 +90,12 @@ impl Outbound {
             }
             let held = row.state == DeliveryState::Held;
             let not_before = row.next_us.filter(|_| row.state == DeliveryState::Waiting);
+            let awaits_ack = row.awaits_ack;
             let parcel = parcel(row);
+            if awaits_ack {
+                state.loaded = state.loaded.max(Some(parcel.position));
+                continue;
+            }
             if Some(parcel.position) > state.loaded {
                 state.add(parcel, held, not_before);
             }
@@ -107,6 +112,7 @@ pub(crate) fn parcel(row: QueuedDelivery) -> Parcel {
     Parcel {
         delivery: row.id,
         message: row.message,
+        trace: row.trace,
         position: Position { seq: row.seq, part: row.part },
         keys: row.keys.into(),
         body: row.body,
@@ -114,6 +120,5 @@ pub(crate) fn parcel(row: QueuedDelivery) -> Parcel {
         tries: row.tries,
         answered_tries: row.answered_tries,
         first_answered_us: row.first_answered_us,
-        watch: None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{LaneKey, Settle, SettleTicket, StoreError};
+use store::{LaneKey, Settle, SettleTicket, Settled, StoreError};
 
 use super::Outbound;
 use crate::lanes::IN_DOUBT_MAX;
@@ -69,9 +69,12 @@ impl InDoubtQueue {
                 return Ok(());
             }
         }
-        if let Some(done) = self.queue.pop_front()
-            && let Some(keys) = done.keys
-        {
+        let Some(done) = self.queue.pop_front() else { return Ok(()) };
+        outbound.settled.notify_one();
+        if matches!(done.settle.to, Settled::Committed { .. }) {
+            outbound.awaiting.notify_one();
+        }
+        if let Some(keys) = done.keys {
             outbound.state().lanes.synced(&keys);
             outbound.work.notify_one();
         }

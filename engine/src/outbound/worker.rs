@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use config::Name;
 use connectors::{Destination, Outcome, Outgoing};
-use store::{Attempt, Settle, Settled};
+use store::{Attempt, Settle, Settled, StoreError, Wait};
 use tokio::task::JoinSet;
 
+use super::hop::Hopped;
 use super::settle::InDoubtQueue;
-use super::{Outbound, Phase, Task};
+use super::{Outbound, Phase, Task, Way};
 use crate::parcel::Parcel;
 use crate::retry::{After, Tried};
 use crate::watch::Watched;
@@ -16,6 +18,7 @@ impl Outbound {
     /// Runs the destination until it is stopped or drained.
     pub async fn run(self: Arc<Self>) {
         let filler = tokio::spawn(Arc::clone(&self).keep_filled());
+        let awaiting = tokio::spawn(Arc::clone(&self).keep_awaiting());
         let mut changed = self.settings.subscribe();
         loop {
             let mut workers = JoinSet::new();
@@ -32,20 +35,21 @@ impl Outbound {
         self.stop();
         self.room.notify_one();
         filler.abort();
+        awaiting.abort();
     }
 
     /// Sends one delivery after the other, until the settings change or the destination ends.
     async fn work(self: Arc<Self>, mut changed: tokio::sync::watch::Receiver<super::Settings>) {
-        let mut destination = Destination::new(changed.borrow_and_update().connector.clone());
+        let mut exit = Exit::new(changed.borrow_and_update().way.clone());
         let mut in_doubt = InDoubtQueue::default();
         loop {
             let replaced = changed.has_changed().unwrap_or(true);
             let task = if replaced { Task::End } else { self.next() };
             let settled = match task {
-                Task::Send(parcel) => {
-                    self.send(parcel, &mut destination, &mut in_doubt).await;
-                    self.ease(&mut in_doubt).await
-                }
+                Task::Send(parcel) => match self.send(parcel, &mut exit, &mut in_doubt).await {
+                    Ok(()) => self.ease(&mut in_doubt).await,
+                    over => over,
+                },
                 Task::Wait(at) => self.wait(at, &mut changed, &mut in_doubt).await,
                 Task::End if in_doubt.is_empty() => break,
                 Task::End => in_doubt.oldest(&self).await,
@@ -96,22 +100,34 @@ impl Outbound {
     async fn send(
         &self,
         parcel: Parcel,
-        destination: &mut Destination,
+        exit: &mut Exit,
+        in_doubt: &mut InDoubtQueue,
+    ) -> Result<(), StoreError> {
+        let started_us = self.clock.now_us();
+        let outcome = match exit {
+            Exit::Connector(destination) => deliver(destination, &parcel).await,
+            Exit::Channel(name) => match self.hop(&parcel, name, started_us).await {
+                Hopped::Done => {
+                    self.handed_over(&parcel);
+                    return Ok(());
+                }
+                Hopped::Later(outcome) => outcome,
+                Hopped::Over(error) => return Err(error),
+            },
+        };
+        self.judge(parcel, outcome, started_us, in_doubt);
+        Ok(())
+    }
+
+    /// Decides what a try means for the delivery.
+    fn judge(
+        &self,
+        parcel: Parcel,
+        outcome: Outcome,
+        started_us: i64,
         in_doubt: &mut InDoubtQueue,
     ) {
-        let started_us = self.clock.now_us();
         let attempt = parcel.tries + 1;
-        let message = parcel.message.to_string();
-        let delivery = parcel.delivery.to_string();
-        let outgoing = Outgoing {
-            body: &parcel.body,
-            message_id: &message,
-            delivery_id: &delivery,
-            part: parcel.position.part,
-            attempt,
-            received_us: parcel.received_us,
-        };
-        let outcome = destination.deliver(&outgoing).await;
         let now_us = self.clock.now_us();
         let tried = Tried {
             tries: attempt,
@@ -127,18 +143,53 @@ impl Outbound {
             delivery: parcel.delivery,
             message: parcel.message,
             attempt: evidence(outcome, started_us),
-            to: settled(&after),
+            to: self.settled_as(&after, &parcel.body, now_us),
+            wait: Wait::None,
         };
         self.conclude(parcel, after, settle, in_doubt);
     }
 
+    fn settled_as(&self, after: &After, body: &[u8], now_us: i64) -> Settled {
+        match after {
+            After::Delivered => Settled::Delivered,
+            After::Committed => self.committed(body, now_us),
+            After::Wait { until_us, .. } => Settled::Waiting { until_us: *until_us },
+            After::Dead { code } => Settled::Dead { code },
+        }
+    }
+
+    /// The lanes go on behind a delivery whose end is on disk already.
+    fn handed_over(&self, parcel: &Parcel) {
+        self.advance(parcel, &After::Delivered, ("handed-on", 0));
+        self.state().lanes.synced(&parcel.keys);
+        self.work.notify_one();
+        self.ended(parcel.delivery, Watched::Delivered);
+    }
+
     /// Lets the lanes go on and gives the settle to the store.
     fn conclude(&self, parcel: Parcel, after: After, settle: Settle, in_doubt: &mut InDoubtQueue) {
-        let code = settle.attempt.code;
+        self.advance(&parcel, &after, (settle.attempt.code, settle.attempt.started_us));
+        self.work.notify_one();
+        let keys = match after {
+            After::Wait { .. } => None,
+            After::Delivered | After::Committed | After::Dead { .. } => {
+                Some(Arc::clone(&parcel.keys))
+            }
+        };
+        in_doubt.push(self, settle, keys);
+        match after {
+            After::Delivered => self.ended(parcel.delivery, Watched::Delivered),
+            After::Dead { .. } => self.ended(parcel.delivery, Watched::Dead),
+            After::Wait { .. } | After::Committed => {}
+        }
+    }
+
+    /// Notes in memory what a try came to.
+    fn advance(&self, parcel: &Parcel, after: &After, (code, started_us): (&'static str, i64)) {
         let now_us = self.clock.now_us();
         let mut state = self.state();
-        match after {
-            After::Delivered | After::Dead { .. } => {
+        match *after {
+            After::Delivered | After::Committed | After::Dead { .. } => {
                 state.bytes = state.bytes.saturating_sub(parcel.body.len());
                 state.lanes.finish(parcel.position);
                 state.failures = 0;
@@ -155,39 +206,46 @@ impl Outbound {
                     p.tries += 1;
                     if !unreachable {
                         p.answered_tries += 1;
-                        p.first_answered_us =
-                            p.first_answered_us.or(Some(settle.attempt.started_us));
+                        p.first_answered_us = p.first_answered_us.or(Some(started_us));
                     }
                 });
             }
         }
         match after {
             After::Delivered => state.live.last_delivered_us = Some(now_us),
+            After::Committed => {}
             After::Dead { .. } | After::Wait { .. } => state.live.last_error = Some((code, now_us)),
-        }
-        drop(state);
-        self.work.notify_one();
-        let keys = match after {
-            After::Wait { .. } => None,
-            After::Delivered | After::Dead { .. } => Some(Arc::clone(&parcel.keys)),
-        };
-        in_doubt.push(self, settle, keys);
-        if let Some(watch) = &parcel.watch {
-            match after {
-                After::Delivered => watch.settled(Watched::Delivered),
-                After::Dead { .. } => watch.settled(Watched::Dead),
-                After::Wait { .. } => {}
-            }
         }
     }
 }
 
-fn settled(after: &After) -> Settled {
-    match after {
-        After::Delivered => Settled::Delivered,
-        After::Wait { until_us, .. } => Settled::Waiting { until_us: *until_us },
-        After::Dead { code } => Settled::Dead { code },
+/// What a worker keeps open between deliveries.
+enum Exit {
+    Connector(Destination),
+    Channel(Name),
+}
+
+impl Exit {
+    fn new(way: Way) -> Exit {
+        match way {
+            Way::Connector(settings) => Exit::Connector(Destination::new(settings)),
+            Way::Channel(name) => Exit::Channel(name),
+        }
     }
+}
+
+async fn deliver(destination: &mut Destination, parcel: &Parcel) -> Outcome {
+    let message = parcel.message.to_string();
+    let delivery = parcel.delivery.to_string();
+    let outgoing = Outgoing {
+        body: &parcel.body,
+        message_id: &message,
+        delivery_id: &delivery,
+        part: parcel.position.part,
+        attempt: parcel.tries + 1,
+        received_us: parcel.received_us,
+    };
+    destination.deliver(&outgoing).await
 }
 
 fn evidence(outcome: Outcome, started_us: i64) -> Attempt {

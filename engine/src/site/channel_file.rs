@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use ::channel::{CHANNEL_FIELDS, Channel, DESTINATION_FIELDS, SOURCE_FIELDS, Tables};
 use config::{CodeTable, Diagnostics, Name, Scope, Section, SiteFile, Span, Table};
-use connectors::{DESTINATIONS, DestinationSettings, SOURCES, SourceSettings};
-
+use connectors::SourceSettings;
 use jiff::tz::TimeZone;
 use store::NewRevision;
 
-use super::Surroundings;
+use super::{Surroundings, kinds};
 use crate::keys;
 use crate::outbound::Settings;
 use crate::retry::{LANE_FIELDS, LaneSettings};
@@ -60,8 +59,8 @@ impl ChannelFile {
 pub struct ChannelPlan {
     /// What it was compiled from.
     pub file: ChannelFile,
-    /// Where it gets its messages.
-    pub source: SourceSettings,
+    /// Where it gets its messages; none when only other channels hand them to it.
+    pub source: Option<SourceSettings>,
     /// What it does with them.
     pub channel: Arc<Channel>,
     /// Where it sends them, in the order of the file and of the program.
@@ -81,11 +80,13 @@ pub struct DestinationPlan {
     pub scheme: u16,
     /// Its `order_by`, as written, for comparing.
     pub order_by: String,
+    /// Where the file says which channel it hands messages to, or gets acknowledgements by.
+    pub way_span: Span,
 }
 
 /// What reading a channel file gives, before it is joined with its texts.
 pub(super) struct Read {
-    source: SourceSettings,
+    source: Option<SourceSettings>,
     channel: Channel,
     destinations: Vec<DestinationPlan>,
     source_span: Span,
@@ -104,7 +105,7 @@ impl ChannelPlan {
 
     /// The address of its listener.
     pub fn listens_on(&self) -> Option<SocketAddr> {
-        self.source.listens_on()
+        self.source.as_ref().and_then(SourceSettings::listens_on)
     }
 }
 
@@ -197,16 +198,16 @@ pub(super) fn read(
         .with_paths(&surroundings.paths);
     let top = Section::read(&root, &[CHANNEL_FIELDS], &scope.without_vars(), diagnostics);
     let source = top.table_of("source");
-    let source = source
-        .and_then(|t| Section::tagged(t, "type", SOURCES, &[SOURCE_FIELDS], &scope, diagnostics));
+    let source = source.and_then(|t| {
+        Section::tagged(t, "type", &kinds::sources(), &[SOURCE_FIELDS], &scope, diagnostics)
+    });
     let tables_of_destinations = top.tables("destination");
     let destinations: Vec<Option<(&'static str, Section<'_>)>> = tables_of_destinations
         .into_iter()
         .map(|table| destination_section(table, &scope, diagnostics))
         .collect();
-    let source_settings = source
-        .as_ref()
-        .and_then(|(kind, section)| SourceSettings::read(kind, section, diagnostics));
+    let source_settings =
+        source.as_ref().and_then(|(kind, section)| kinds::source(kind, section, diagnostics));
     let plans: Vec<Option<DestinationPlan>> = destinations
         .iter()
         .map(|read| {
@@ -241,7 +242,7 @@ fn destination_section<'t>(
     Section::tagged(
         table,
         "type",
-        DESTINATIONS,
+        &kinds::destinations(),
         &[DESTINATION_FIELDS, LANE_FIELDS],
         scope,
         diagnostics,
@@ -266,13 +267,14 @@ fn destination(
             )
             .label("either an order or none");
     }
-    let connector = DestinationSettings::read(kind, section, diagnostics);
+    let way = kinds::way(kind, section, diagnostics);
     let name = section.text("name").and_then(|name| Name::new(&name.value).ok());
     let scheme = keys::tag(if lane.unordered { "none" } else { &order_by });
     Some(DestinationPlan {
         name: name?,
-        settings: Settings { connector: connector?, lane },
+        settings: Settings { way: way?, lane },
         scheme,
         order_by,
+        way_span: section.span_of(if kind == "channel" { "channel" } else { "application_acks" }),
     })
 }

@@ -1,7 +1,10 @@
 //! A site, read and checked as a whole: what the channel language, the connectors and the lanes
 //! each declare, joined into one reader, one check and one schema.
 
+mod acks;
 mod channel_file;
+mod hops;
+mod kinds;
 pub mod reference;
 mod schema;
 
@@ -11,11 +14,14 @@ use std::sync::Arc;
 
 use ::channel::Tables;
 use config::{
-    CodeTable, Diagnostics, Name, Paths, Secrets, Server, Severity, SiteFile, SiteFiles, Vars,
+    CodeTable, Diagnostics, Name, Paths, Profile, Secrets, Server, Severity, SiteFile, SiteFiles,
+    Vars,
 };
 use jiff::tz::TimeZone;
 
 pub use channel_file::{ChannelFile, ChannelPlan, DestinationPlan, compile};
+pub use hops::Hops;
+pub use kinds::{destinations, sources};
 pub use schema::{channel_schema, server_schema};
 
 /// A site as its files say.
@@ -92,7 +98,10 @@ pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
     let environment = server.as_ref().map_or("development", |server| server.environment.as_str());
     let vars = files.vars(environment, &mut diagnostics);
     let surroundings = Surroundings::new(vars, &paths, server.as_ref());
-    let (channels, mut broken) = compile_all(&files, &surroundings, &mut diagnostics);
+    let (mut channels, mut broken) = compile_all(&files, &surroundings, &mut diagnostics);
+    let profile = server.as_ref().map_or(Profile::Development, |server| server.profile);
+    hops::check(&mut channels, &mut broken, profile, &mut diagnostics);
+    acks::check(&channels, &mut broken, &mut diagnostics);
     check_places(&channels, &mut diagnostics);
     let errors = errors_by_file(&diagnostics);
     broken.extend(errors.iter().filter_map(|path| channel_of(path)));
@@ -165,7 +174,9 @@ fn warn_of_unused(files: &SiteFiles, used: &[Name], diagnostics: &mut Diagnostic
 fn check_places(channels: &BTreeMap<Name, ChannelPlan>, diagnostics: &mut Diagnostics) {
     let mut taken: BTreeMap<String, &ChannelPlan> = BTreeMap::new();
     for plan in channels.values() {
-        let Some((does, place)) = plan.source.occupies() else { continue };
+        let Some((does, place)) = plan.source.as_ref().and_then(|source| source.occupies()) else {
+            continue;
+        };
         match taken.get(&place) {
             Some(first) => {
                 let said = format!("two channels {does} {place}");

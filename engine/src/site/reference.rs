@@ -7,9 +7,8 @@ use std::fmt::Write;
 use ::channel::{CHANNEL_FIELDS, DESTINATION_FIELDS, SOURCE_FIELDS, STEP_FIELDS, StepDecl, steps};
 use config::codes::CODES;
 use config::{Field, Kind, Need, SERVER_FIELDS};
-use connectors::{DESTINATIONS, SOURCES};
 
-use super::{channel_schema, server_schema};
+use super::{channel_schema, destinations, server_schema, sources};
 use crate::retry::LANE_FIELDS;
 
 /// A generated file.
@@ -37,12 +36,12 @@ pub fn pages() -> Vec<Page> {
 pub fn channel_tables() -> Vec<(String, Vec<&'static [Field]>)> {
     let mut tables = vec![("The file".to_owned(), vec![CHANNEL_FIELDS])];
     tables.push(("`[source]`".to_owned(), vec![SOURCE_FIELDS]));
-    for kind in SOURCES {
+    for kind in sources() {
         tables.push((format!("`[source]` with `type = \"{}\"`", kind.name), kind.fields.to_vec()));
     }
     tables.push(("`[[destination]]`".to_owned(), vec![DESTINATION_FIELDS]));
     tables.push(("`[[destination]]`: order and retries".to_owned(), vec![LANE_FIELDS]));
-    for kind in DESTINATIONS {
+    for kind in destinations() {
         tables.push((
             format!("`[[destination]]` with `type = \"{}\"`", kind.name),
             kind.fields.to_vec(),
@@ -72,7 +71,7 @@ fn introduction(title: &str) -> String {
             .find(|kind| title == format!("`{prefix}` with `type = \"{}\"`", kind.name))
             .map(|kind| kind.doc)
     };
-    match kind("[source]", SOURCES).or_else(|| kind("[[destination]]", DESTINATIONS)) {
+    match kind("[source]", &sources()).or_else(|| kind("[[destination]]", &destinations())) {
         Some(doc) => doc.to_owned(),
         None if title == "The file" => "What stands at the top, before the tables.".to_owned(),
         None if title == "`[source]`" => "What every source takes beside its `type`.".to_owned(),

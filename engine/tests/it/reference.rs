@@ -52,7 +52,7 @@ fn what_is_joined_to_one_table_is_declared_once_and_documented() {
             joined_tables += 1;
         }
     }
-    assert_eq!(joined_tables, connectors::SOURCES.len() + connectors::DESTINATIONS.len());
+    assert_eq!(joined_tables, engine::site::sources().len() + engine::site::destinations().len());
 }
 
 #[test]

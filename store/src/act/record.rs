@@ -44,7 +44,7 @@ impl Store {
     {
         self.inner.time.told(act.now_us);
         let parts = Arc::clone(&self.inner);
-        self.desk(crate::ids::ChannelId::from_number(channel))?
+        self.seat(crate::ids::ChannelId::from_number(channel))
             .run(move |session| job(session, parts))
             .await
     }

@@ -9,7 +9,8 @@ use crate::audit::{self, Act, Entry, Json, Target};
 use crate::backend::{Backend, Done, Framing};
 use crate::error::StoreError;
 use crate::group::{
-    Counts, DeliveryRow, Group, MessageBody, MessageRow, OutcomeRow, Unwritten, count_outcome,
+    AckRow, Counts, DeliveryRow, Group, MessageBody, MessageRow, OutcomeRow, Unwritten,
+    count_message,
 };
 use crate::ids::{ChannelId, DeliveryId, DestinationId, MessageId};
 use crate::lease::Lease;
@@ -17,7 +18,7 @@ use crate::receipt::{Committed, Decision, OnCommit};
 use crate::scope::Scope;
 use crate::seal::{self, Column, FreshKey, Place};
 use crate::sql::{Row, Session, row, statements, values};
-use crate::state::{DeliveryState, Disposition, Origin, What};
+use crate::state::{DeliveryState, Disposition, Origin};
 use crate::store::{Parts, Store, insert_key};
 use crate::token::LaneKey;
 
@@ -338,6 +339,7 @@ fn group(
         control_token: source.token(7)?,
         digest: source.token(8)?,
         duplicate: None,
+        refuse_same_id: false,
         bytes: source.int(9)?,
         body: MessageBody::Of(body),
         lone_lf: source.int(11)?,
@@ -353,22 +355,10 @@ fn group(
             },
         },
         deliveries: order.deliveries,
+        ack: AckRow::None,
     };
     let mut counts = Counts::default();
-    counts.channel(channel.number(), What::ReceivedReplay, 1);
-    for delivery in &message.deliveries {
-        counts.destination(channel.number(), delivery.destination, What::DeliveriesMade, 1);
-        if delivery.state == DeliveryState::Dead.code() {
-            counts.destination(channel.number(), delivery.destination, What::DeliveriesDead, 1);
-        }
-    }
-    let outcome = &message.outcome;
-    count_outcome(
-        &mut counts,
-        channel.number(),
-        outcome.disposition,
-        outcome.reason_code.as_deref(),
-    );
+    count_message(&mut counts, &message);
     Ok(Group { messages: vec![message], counts, now_us, ..Group::default() })
 }
 

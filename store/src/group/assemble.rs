@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::rows::{DecideRow, MessageRow, SettleRow, TryRow};
+use super::rows::{DecideRow, DeliveryRow, MessageRow, SettleRow, TryRow};
 use super::{Counts, Group, OpenMessages};
 use crate::channels::Channels;
 use crate::error::StoreError;
@@ -36,6 +36,15 @@ pub(crate) enum Work {
         on_commit: OnCommit,
         reply: oneshot::Sender<Result<i64, StoreError>>,
     },
+    /// A delivery ends here and is a message of another channel there.
+    Hop {
+        settle: Box<SettleRow>,
+        message: Box<MessageRow>,
+        /// The epoch of the other channel.
+        epoch: i64,
+        on_commit: OnCommit,
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    },
     Try {
         row: TryRow,
         reply: oneshot::Sender<Result<(), StoreError>>,
@@ -56,7 +65,9 @@ impl Item {
         match self.work {
             Work::Receive { reply, .. } => drop(reply.send(Err(error))),
             Work::Decide { reply, .. } => drop(reply.send(Err(error))),
-            Work::Try { reply, .. } | Work::Settle { reply, .. } => drop(reply.send(Err(error))),
+            Work::Try { reply, .. } | Work::Settle { reply, .. } | Work::Hop { reply, .. } => {
+                drop(reply.send(Err(error)));
+            }
         }
     }
 }
@@ -76,6 +87,14 @@ pub(crate) enum Reply {
         on_commit: OnCommit,
         reply: oneshot::Sender<Result<i64, StoreError>>,
     },
+    Hop {
+        channels: [i64; 2],
+        delivery: Uuid,
+        message: Uuid,
+        seq: i64,
+        on_commit: OnCommit,
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    },
     Plain {
         channel: i64,
         reply: oneshot::Sender<Result<(), StoreError>>,
@@ -83,11 +102,12 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    fn channel(&self) -> i64 {
+    fn is_of(&self, channels: &[i64]) -> bool {
         match self {
             Reply::Receive { channel, .. }
             | Reply::Decide { channel, .. }
-            | Reply::Plain { channel, .. } => *channel,
+            | Reply::Plain { channel, .. } => channels.contains(channel),
+            Reply::Hop { channels: both, .. } => both.iter().any(|one| channels.contains(one)),
         }
     }
 
@@ -96,7 +116,7 @@ impl Reply {
         match self {
             Reply::Receive { reply, .. } => drop(reply.send(Err(error))),
             Reply::Decide { reply, .. } => drop(reply.send(Err(error))),
-            Reply::Plain { reply, .. } => drop(reply.send(Err(error))),
+            Reply::Plain { reply, .. } | Reply::Hop { reply, .. } => drop(reply.send(Err(error))),
         }
     }
 }
@@ -121,8 +141,10 @@ impl Assembled {
     /// Whether an item has to wait for the next group, because this one already settles the same delivery.
     pub(crate) fn must_wait(&self, item: &Item) -> bool {
         match &item.work {
-            Work::Settle { row, .. } => self.settled.contains(&row.delivery),
-            _ => false,
+            Work::Settle { row, .. } | Work::Hop { settle: row, .. } => {
+                self.settled.contains(&row.delivery)
+            }
+            Work::Receive { .. } | Work::Decide { .. } | Work::Try { .. } => false,
         }
     }
 
@@ -135,9 +157,7 @@ impl Assembled {
                 self.fresh.push(fresh);
             }
         }
-        if !self.group.fences.iter().any(|(channel, _)| *channel == item.channel) {
-            self.group.fences.push((item.channel, item.epoch));
-        }
+        self.fenced_by(item.channel, item.epoch);
         match item.work {
             Work::Receive { message, on_commit, reply } => {
                 let outcome = Outcome::New { seq: 0, same_id_other_body: false };
@@ -159,6 +179,20 @@ impl Assembled {
                 });
                 self.group.decides.push(*row);
             }
+            Work::Hop { settle, message, epoch, on_commit, reply } => {
+                self.fenced_by(message.channel, epoch);
+                self.replies.push(Reply::Hop {
+                    channels: [item.channel, message.channel],
+                    delivery: settle.delivery,
+                    message: message.id,
+                    seq: 0,
+                    on_commit,
+                    reply,
+                });
+                self.settled.insert(settle.delivery);
+                self.group.settles.push(*settle);
+                self.group.messages.push(*message);
+            }
             Work::Try { row, reply } => {
                 self.replies.push(Reply::Plain { channel: item.channel, reply });
                 self.group.tries.push(row);
@@ -171,6 +205,12 @@ impl Assembled {
         }
     }
 
+    fn fenced_by(&mut self, channel: i64, epoch: i64) {
+        if !self.group.fences.iter().any(|(known, _)| *known == channel) {
+            self.group.fences.push((channel, epoch));
+        }
+    }
+
     /// Allots `seq` in order, and works out which messages end and what the group adds to the counters. Called before every writing.
     pub(crate) fn number(&mut self, channels: &Channels, open: &OpenMessages, now_us: i64) {
         let group = &mut self.group;
@@ -179,7 +219,8 @@ impl Assembled {
         channels.number(&mut group.messages);
         let mut seqs = group.messages.iter();
         for reply in &mut self.replies {
-            if let Reply::Receive { outcome: Outcome::New { seq, .. }, .. } = reply
+            if let Reply::Receive { outcome: Outcome::New { seq, .. }, .. } | Reply::Hop { seq, .. } =
+                reply
                 && let Some(message) = seqs.next()
             {
                 *seq = message.seq;
@@ -193,14 +234,7 @@ impl Assembled {
         let mut counts = Counts::default();
         let group = &self.group;
         for message in &group.messages {
-            let origin = Origin::from_code(message.origin).unwrap_or(Origin::Peer);
-            counts.channel(message.channel, What::received(origin), 1);
-            count_outcome(
-                &mut counts,
-                message.channel,
-                message.outcome.disposition,
-                message.outcome.reason_code.as_deref(),
-            );
+            count_receipt(&mut counts, message);
         }
         for decide in &group.decides {
             count_outcome(
@@ -211,10 +245,7 @@ impl Assembled {
             );
         }
         for (of, delivery) in group.deliveries() {
-            counts.destination(of.channel, delivery.destination, What::DeliveriesMade, 1);
-            if delivery.state == DeliveryState::Dead.code() {
-                counts.destination(of.channel, delivery.destination, What::DeliveriesDead, 1);
-            }
+            count_delivery(&mut counts, of.channel, delivery);
         }
         for settle in &group.settles {
             let state = DeliveryState::from_code(settle.state);
@@ -239,7 +270,10 @@ impl Assembled {
                 } => {
                     counts.channel(*channel, What::SameIdOtherBody, 1);
                 }
-                Reply::Receive { .. } | Reply::Decide { .. } | Reply::Plain { .. } => {}
+                Reply::Receive { .. }
+                | Reply::Decide { .. }
+                | Reply::Hop { .. }
+                | Reply::Plain { .. } => {}
             }
         }
         counts
@@ -274,6 +308,10 @@ impl Assembled {
                     call(on_commit, seq);
                     Told::Decide(reply, seq)
                 }
+                Reply::Hop { seq, on_commit, reply, .. } => {
+                    call(on_commit, seq);
+                    Told::Plain(reply)
+                }
                 Reply::Plain { reply, .. } => Told::Plain(reply),
             });
         }
@@ -296,16 +334,22 @@ impl Assembled {
 
     /// Takes everything of some channels out of the group, because another engine owns them.
     pub(crate) fn fence(&mut self, lost: &[i64]) {
+        let (gone, kept): (Vec<Reply>, _) =
+            std::mem::take(&mut self.replies).into_iter().partition(|reply| reply.is_of(lost));
+        self.replies = kept;
+        // A hop goes as a whole, also when only one of its channels is lost.
+        for reply in &gone {
+            if let Reply::Hop { delivery, message, .. } = reply {
+                self.group.settles.retain(|row| row.delivery != *delivery);
+                self.group.messages.retain(|row| row.id != *message);
+            }
+        }
         let group = &mut self.group;
         group.messages.retain(|row| !lost.contains(&row.channel));
         group.decides.retain(|row| !lost.contains(&row.channel));
         group.tries.retain(|row| !lost.contains(&row.channel));
         group.settles.retain(|row| !lost.contains(&row.channel));
         group.fences.retain(|(channel, _)| !lost.contains(channel));
-        let (gone, kept) = std::mem::take(&mut self.replies)
-            .into_iter()
-            .partition(|reply: &Reply| lost.contains(&reply.channel()));
-        self.replies = kept;
         for reply in gone {
             reply.refuse(StoreError::Fenced);
         }
@@ -329,12 +373,29 @@ enum Told {
 /// Codes of messages that are set aside, counted apart.
 const QUARANTINE: [&str; 2] = ["crash", "unreadable"];
 
-pub(crate) fn count_outcome(
-    counts: &mut Counts,
-    channel: i64,
-    disposition: i64,
-    reason: Option<&str>,
-) {
+/// A message that is stored apart from the groups, with its deliveries.
+pub(crate) fn count_message(counts: &mut Counts, message: &MessageRow) {
+    count_receipt(counts, message);
+    for delivery in &message.deliveries {
+        count_delivery(counts, message.channel, delivery);
+    }
+}
+
+fn count_receipt(counts: &mut Counts, message: &MessageRow) {
+    let origin = Origin::from_code(message.origin).unwrap_or(Origin::Peer);
+    counts.channel(message.channel, What::received(origin), 1);
+    let outcome = &message.outcome;
+    count_outcome(counts, message.channel, outcome.disposition, outcome.reason_code.as_deref());
+}
+
+fn count_delivery(counts: &mut Counts, channel: i64, delivery: &DeliveryRow) {
+    counts.destination(channel, delivery.destination, What::DeliveriesMade, 1);
+    if delivery.state == DeliveryState::Dead.code() {
+        counts.destination(channel, delivery.destination, What::DeliveriesDead, 1);
+    }
+}
+
+fn count_outcome(counts: &mut Counts, channel: i64, disposition: i64, reason: Option<&str>) {
     let disposition = Disposition::from_code(disposition).unwrap_or(Disposition::Received);
     if let Some(what) = What::disposition(disposition) {
         counts.channel(channel, what, 1);

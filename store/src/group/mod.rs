@@ -7,13 +7,14 @@ mod rare;
 mod resolve;
 mod rows;
 
-pub(crate) use assemble::{Assembled, Item, Work, count_outcome};
+pub(crate) use assemble::{Assembled, Item, Work, count_message};
 pub(crate) use counts::{Counter, Counts, hour_of};
 pub(crate) use open::OpenMessages;
 pub(crate) use rare::write_rare;
 pub(crate) use resolve::DUPLICATE_WINDOW_US;
 pub(crate) use rows::{
-    DecideRow, DeliveryRow, EndRow, MessageBody, MessageRow, Of, OutcomeRow, SettleRow, TryRow,
+    AckRow, DecideRow, DeliveryRow, EndRow, MessageBody, MessageRow, Of, OutcomeRow, SettleRow,
+    TryRow,
 };
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::seal::KeyRow;
+use crate::settle::Wait;
 
 /// Everything that is written in one transaction and one sync.
 #[derive(Default)]
@@ -49,6 +51,11 @@ impl Group {
             || !self.tries.is_empty()
             || !self.keys.is_empty()
             || self.tokens_known
+            || self
+                .settles
+                .iter()
+                .any(|settle| settle.awaits.is_some() || settle.wait != Wait::None)
+            || self.messages.iter().any(|message| !matches!(message.ack, AckRow::None))
             || self
                 .messages
                 .iter()

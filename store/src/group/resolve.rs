@@ -101,12 +101,26 @@ impl Assembled {
         let mut kept = Vec::with_capacity(self.group.messages.len());
         let mut messages = std::mem::take(&mut self.group.messages).into_iter();
         for reply in &mut self.replies {
-            // A repeat found in an earlier round has no row any more.
-            let Reply::Receive { outcome: outcome @ Outcome::New { .. }, .. } = reply else {
-                continue;
+            // A repeat found in an earlier round has no row any more; a message that another channel hands over is never one.
+            let (outcome, on_commit) = match reply {
+                Reply::Receive { outcome: outcome @ Outcome::New { .. }, on_commit, .. } => {
+                    (outcome, on_commit)
+                }
+                Reply::Hop { .. } => {
+                    kept.extend(messages.next());
+                    continue;
+                }
+                Reply::Receive { .. } | Reply::Decide { .. } | Reply::Plain { .. } => continue,
             };
-            let Some(message) = messages.next() else { break };
+            let Some(mut message) = messages.next() else { break };
             *outcome = arrival(&mut known, &message);
+            if message.refuse_same_id
+                && matches!(outcome, Outcome::New { same_id_other_body: true, .. })
+            {
+                message.reject("same-id");
+                // Nothing of it is delivered or decided, so what its caller brings along for that is let go.
+                *on_commit = Box::new(|_| {});
+            }
             if matches!(outcome, Outcome::New { .. }) {
                 kept.push(message);
             }
@@ -128,10 +142,28 @@ impl Assembled {
             };
             if news {
                 kept.push(settle);
+            } else {
+                self.drop_stale_hop(settle.delivery);
             }
         }
         self.group.settles = kept;
         Ok(())
+    }
+
+    /// A delivery that has been handed over is not handed over again: what its caller brings along for the message is let go.
+    fn drop_stale_hop(&mut self, of: Uuid) {
+        let at = self
+            .replies
+            .iter()
+            .position(|reply| matches!(reply, Reply::Hop { delivery, .. } if *delivery == of));
+        if let Some(at) = at
+            && let Reply::Hop { channels: [channel, _], message, on_commit, reply, .. } =
+                self.replies.remove(at)
+        {
+            drop(on_commit);
+            self.group.messages.retain(|row| row.id != message);
+            self.replies.insert(at, Reply::Plain { channel, reply });
+        }
     }
 }
 
@@ -151,6 +183,9 @@ fn arrival(known: &mut HashMap<i64, Known>, message: &MessageRow) -> Outcome {
         };
     }
     let same_id_other_body = earlier.is_some();
+    if same_id_other_body && message.refuse_same_id {
+        return Outcome::New { seq: 0, same_id_other_body };
+    }
     let disposition =
         Disposition::from_code(message.outcome.disposition).unwrap_or(Disposition::Received);
     let stored = Known {

@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::settle::Wait;
+use crate::state::Disposition;
 use crate::token::Token;
 
 /// A row of `messages`.
@@ -24,6 +26,7 @@ pub(crate) struct MessageRow {
     pub control_token: Token,
     pub digest: Token,
     pub duplicate: Option<i64>,
+    pub refuse_same_id: bool,
     pub bytes: i64,
     pub body: MessageBody,
     pub lone_lf: i64,
@@ -32,6 +35,14 @@ pub(crate) struct MessageRow {
     pub tries: i64,
     pub outcome: OutcomeRow,
     pub deliveries: Vec<DeliveryRow>,
+    pub ack: AckRow,
+}
+
+/// What a message adds to the tables of application acknowledgements.
+pub(crate) enum AckRow {
+    None,
+    Owed,
+    Arrived(Token),
 }
 
 /// Where a message's bytes are.
@@ -84,6 +95,9 @@ pub(crate) struct SettleRow {
     pub answered: bool,
     pub response: Option<Vec<u8>>,
     pub error: Option<Vec<u8>>,
+    /// The token of the acknowledgement that is awaited from now on.
+    pub awaits: Option<Token>,
+    pub wait: Wait,
 }
 
 impl SettleRow {
@@ -120,6 +134,20 @@ pub(crate) struct Of {
 }
 
 impl MessageRow {
+    /// Makes it a message that no program sees.
+    pub(crate) fn reject(&mut self, reason: &'static str) {
+        self.duplicate = None;
+        self.ack = AckRow::None;
+        self.ack_code = "AR".to_owned();
+        self.deliveries.clear();
+        self.outcome = OutcomeRow {
+            disposition: Disposition::Rejected.code(),
+            revision: Some(self.outcome.revision.unwrap_or_default()),
+            reason_code: Some(reason.to_owned()),
+            ..OutcomeRow::default()
+        };
+    }
+
     pub(crate) fn of(&self) -> Of {
         Of { message: self.id, channel: self.channel, seq: self.seq, received_us: self.received_us }
     }

@@ -31,7 +31,10 @@ statements! {
     ATTEMPTS = "select delivery, started_us, duration_us, peer, code, answered, response, error from attempts where message = $1 \
         order by delivery, started_us";
     MESSAGE_OF = "select message, channel from deliveries where id = $1";
-    CHILDREN = "select id, origin, received_us, disposition from messages where parent = $1 order by id limit $2";
+    CHILDREN = "select id, origin, received_us, disposition, channel from messages where parent = $1 order by id limit $2";
+    /// Acknowledgements that ended waits of a message's deliveries.
+    ACKS = "select delivery, ack from awaited_acks where message = $1 and ack is not null";
+    ACKNOWLEDGES = "select d.message from arrived_acks a join deliveries d on d.id = a.delivery where a.message = $1";
     DELIVERY_BODY = "select d.message, d.own_body, m.body, d.channel from deliveries d join messages m on m.id = d.message where d.id = $1";
     RESPONSE = "select d.channel, a.response from deliveries d join attempts a on a.message = d.message and a.delivery = d.id \
         where d.id = $1 and a.started_us = $2";
@@ -49,6 +52,8 @@ pub struct MessageDetail {
     pub deliveries: Vec<DeliveryDetail>,
     /// Messages made from it.
     pub children: Vec<Child>,
+    /// The message that it is the application acknowledgement of.
+    pub acknowledges: Option<MessageId>,
 }
 
 /// A text that may not be there, or may not open.
@@ -61,6 +66,8 @@ pub struct Child {
     pub id: MessageId,
     /// How it came to be.
     pub origin: Origin,
+    /// The channel that it is a message of.
+    pub channel: Name,
     /// When.
     pub received_us: i64,
     /// What became of it.
@@ -95,6 +102,8 @@ pub struct DeliveryDetail {
     pub error: SealedText,
     /// The message that a replay made of it.
     pub superseded_by: Option<MessageId>,
+    /// The application acknowledgement that ended it.
+    pub ack: Option<MessageId>,
     /// Its tries, in order.
     pub attempts: Vec<AttemptDetail>,
 }
@@ -165,13 +174,24 @@ impl Reader {
         for row in self.rows(DELIVERIES, values![id.uuid()]).await? {
             deliveries.push(self.delivery(number, &row, &mut attempts).await?);
         }
+        for row in self.rows(ACKS, values![id.uuid()]).await? {
+            let delivery = DeliveryId::from_uuid(row.id(0)?);
+            let ack = MessageId::from_uuid(row.id(1)?);
+            deliveries.iter_mut().filter(|d| d.id == delivery).for_each(|d| d.ack = Some(ack));
+        }
+        let acknowledges = self.rows(ACKNOWLEDGES, values![id.uuid()]).await?;
+        let acknowledges = acknowledges.first().map(|row| row.id(0)).transpose()?;
+        let channels = self.channels(scope).await?;
         let children = self.rows(CHILDREN, values![id.uuid(), CHILDREN_MAX]).await?;
+        // One in a channel outside the scope looks as if it were not there.
+        let children = children.iter().filter_map(|row| child(row, &channels).transpose());
         Ok(Some(MessageDetail {
             summary: self.summary(&row, &channel.name).await?,
             error: self.text(number, Column::MessageError, id.uuid(), row.blob_or_none(24)?).await,
             batch: row.text_or_none(26)?.map(str::to_owned),
             deliveries,
-            children: children.iter().map(child).collect::<Result<_, _>>()?,
+            children: children.collect::<Result<_, _>>()?,
+            acknowledges: acknowledges.map(MessageId::from_uuid),
         }))
     }
 
@@ -223,6 +243,7 @@ impl Reader {
             reason: reason(row, 10)?,
             error: self.text(channel, Column::DeliveryError, id, row.blob_or_none(12)?).await,
             superseded_by: row.id_or_none(13)?.map(MessageId::from_uuid),
+            ack: None,
             attempts: own.into_iter().map(|(_, attempt)| attempt).collect(),
         })
     }
@@ -298,11 +319,14 @@ impl Reader {
     }
 }
 
-fn child(row: &Row) -> Result<Child, StoreError> {
-    Ok(Child {
+fn child(row: &Row, channels: &[Known]) -> Result<Option<Child>, StoreError> {
+    let number = row.int(4)?;
+    let Some(channel) = channels.iter().find(|known| known.id == number) else { return Ok(None) };
+    Ok(Some(Child {
+        channel: channel.name.clone(),
         id: MessageId::from_uuid(row.id(0)?),
         origin: row.code(1, Origin::from_code)?,
         received_us: row.int(2)?,
         disposition: row.code(3, Disposition::from_code)?,
-    })
+    }))
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::Reader;
 use crate::error::StoreError;
 use crate::ids::{ChannelId, DeliveryId, DestinationId, MessageId};
+use crate::intake::AWAITS_ACK;
 use crate::receipt::Header;
 use crate::seal::Column;
 use crate::sql::{Row, statements, values};
@@ -16,10 +17,18 @@ statements! {
     /// The open deliveries of a destination after a place, in receipt order.
     QUEUED = "select d.id, d.message, d.seq, d.part, d.lane, d.state, d.tries, d.answered_tries, d.next_us, d.first_answered_us, \
         m.received_us, m.kind, d.own_body, m.body, b.blob, \
-        (select count(*) from delivery_keys k where k.delivery = d.id) \
+        (select count(*) from delivery_keys k where k.delivery = d.id), m.trace, d.reason_code \
         from deliveries d join messages m on m.id = d.message \
         left join bodies b on b.id = case when d.own_body <> 0 then d.id else coalesce(m.body, m.id) end \
         where d.destination = $1 and d.state < 20 and (d.seq, d.part) > ($2, $3) order by d.seq, d.part limit $4";
+    /// Deliveries that wait for their acknowledgement, and not beyond this time.
+    OVERDUE = "select d.id, d.message, d.seq, d.part, d.lane, d.state, d.tries, d.answered_tries, d.next_us, d.first_answered_us, \
+        m.received_us, m.kind, d.own_body, m.body, b.blob, \
+        (select count(*) from delivery_keys k where k.delivery = d.id), m.trace, d.reason_code \
+        from awaited_acks w join deliveries d on d.message = w.message and d.id = w.delivery join messages m on m.id = d.message \
+        left join bodies b on b.id = case when d.own_body <> 0 then d.id else coalesce(m.body, m.id) end \
+        where w.destination = $1 and w.ack is null and w.deadline_us <= $2 and d.state = 11 and d.reason_code = 'application-ack' \
+        order by w.deadline_us limit $3";
     MORE_LANES = "select lane from delivery_keys where delivery = $1 order by n";
     BODY = "select blob from bodies where id = $1";
     /// Messages whose program has not decided, in receipt order.
@@ -33,6 +42,8 @@ pub struct QueuedDelivery {
     pub id: DeliveryId,
     /// Its message.
     pub message: MessageId,
+    /// The first message of that one's line.
+    pub trace: MessageId,
     /// The message's number in its channel.
     pub seq: i64,
     /// The part of a split.
@@ -55,6 +66,8 @@ pub struct QueuedDelivery {
     pub kind: String,
     /// What is sent.
     pub body: Bytes,
+    /// It was sent and waits for its application acknowledgement: it holds no lane.
+    pub awaits_ack: bool,
 }
 
 /// A message whose program has not decided.
@@ -116,6 +129,21 @@ impl Reader {
         Ok(queued)
     }
 
+    pub(crate) async fn overdue(
+        &self,
+        channel: ChannelId,
+        destination: DestinationId,
+        now_us: i64,
+        limit: usize,
+    ) -> Result<Vec<Queued>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut overdue = Vec::new();
+        for row in &self.rows(OVERDUE, values![destination.number(), now_us, limit]).await? {
+            overdue.push(self.queued_one(channel, row).await?);
+        }
+        Ok(overdue)
+    }
+
     async fn queued_one(&self, channel: ChannelId, row: &Row) -> Result<Queued, StoreError> {
         let (delivery, message) = (row.id(0)?, row.id(1)?);
         let body_id =
@@ -143,6 +171,7 @@ impl Reader {
         Ok(Queued::Whole(Box::new(QueuedDelivery {
             id: DeliveryId::from_uuid(delivery),
             message: MessageId::from_uuid(message),
+            trace: MessageId::from_uuid(row.id_or_none(16)?.unwrap_or(message)),
             seq: row.int(2)?,
             part: small(row.int(3)?),
             keys,
@@ -154,6 +183,8 @@ impl Reader {
             received_us: row.int(10)?,
             kind: row.text(11)?.to_owned(),
             body,
+            awaits_ack: state == DeliveryState::Waiting
+                && row.text_or_none(17)? == Some(AWAITS_ACK),
         })))
     }
 

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnect
 use store::{
     Attempt, Decision, DeliveryBody, DeliveryId, DestinationId, Disposition, Header, Lease,
     MessageId, NewDelivery, OpenError, Opened, Options, Origin, Receipt, Received, RevisionId,
-    Settle, Settled, Store, StoreError,
+    Settle, Settled, Store, StoreError, Wait,
 };
 
 pub const HOUR_US: i64 = 3_600_000_000;
@@ -188,10 +188,12 @@ pub fn receipt(control_id: &str) -> Receipt {
         body: body(control_id),
         ack_code: "AA",
         dedupe: true,
+        refuse_same_id: false,
         decision: None,
         tries: 0,
         lone_lf: 0,
         batch: None,
+        ack: store::AckPart::None,
     }
 }
 
@@ -256,7 +258,7 @@ pub fn settle(message: MessageId, delivery: DeliveryId, to: Settled) -> Settle {
         response: Some(phi::Phi::new(Bytes::from_static(b"MSH|^~\\&|LAB\rMSA|AA|1\r"))),
         error: None,
     };
-    Settle { delivery, message, attempt, to }
+    Settle { delivery, message, attempt, to, wait: Wait::None }
 }
 
 /// The order in which the writer said that messages are on disk.

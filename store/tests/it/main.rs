@@ -3,11 +3,13 @@
 // Clippy knows test functions, but not what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod acks;
 mod acts;
 mod audit;
 mod deliveries;
 mod gone;
 mod home;
+mod hops;
 mod keys;
 mod lives;
 mod people;

@@ -176,7 +176,10 @@ async fn a_message_is_shown_with_all_its_tries(home: Home) {
     let answered_us = second.started_us;
     let wait = Settled::Waiting { until_us: 4711 };
     for (attempt, to) in [(first, wait), (second, Settled::Dead { code: "AR" })] {
-        store.settle(&lease, Settle { delivery, message, attempt, to }).await.unwrap();
+        store
+            .settle(&lease, Settle { delivery, message, attempt, to, wait: store::Wait::None })
+            .await
+            .unwrap();
     }
     let detail = store.message(&Scope::All, message).await.unwrap().unwrap();
     let summary = &detail.summary;

@@ -145,7 +145,7 @@ impl DestinationSettings {
                 mllp::WaitFor::Application(acks) => Some(acks),
                 mllp::WaitFor::Answer | mllp::WaitFor::Nothing => None,
             },
-            DestinationSettings::File(_) => None,
+            DestinationSettings::Http(_) | DestinationSettings::File(_) => None,
         }
     }
 }

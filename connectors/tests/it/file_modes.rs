@@ -43,6 +43,7 @@ async fn deliver(writer: &mut Writer, body: &[u8], delivery: &str) -> (&'static 
     };
     match writer.deliver(&out).await {
         Outcome::Accepted(evidence) => ("accepted", evidence.code),
+        Outcome::Committed(evidence) => ("committed", evidence.code),
         Outcome::Later(evidence) => ("later", evidence.code),
         Outcome::Never(evidence) => ("never", evidence.code),
     }

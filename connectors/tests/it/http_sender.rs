@@ -133,6 +133,7 @@ fn told(outcome: &Outcome) -> (&'static str, &'static str, bool) {
     let Evidence { code, answered, .. } = outcome.evidence();
     let kind = match outcome {
         Outcome::Accepted(_) => "accepted",
+        Outcome::Committed(_) => "committed",
         Outcome::Later(_) => "later",
         Outcome::Never(_) => "never",
     };

@@ -73,6 +73,7 @@ fn every_link_leads_somewhere() {
         "docs/connectors/mllp.md",
         "docs/connectors/http.md",
         "docs/peers.md",
+        "docs/connectors/file.md",
         "docs/reference/channel.md",
         "docs/reference/steps.md",
         "docs/reference/server.md",

@@ -177,7 +177,7 @@ fn files_go_to_the_laboratory_the_journal_and_the_archive(store: Store) {
     });
     for batch in &batches {
         let count = batch.matches("MSH|").count();
-        assert!(batch.starts_with("FHS|") && batch.ends_with(&format!("\rBTS|{count}\rFTS|1\r")));
+        assert!(batch.starts_with("FHS|") && batch.ends_with(&format!("BTS|{count}\rFTS|1\r")));
     }
     let names = |name: &str| {
         let mut names: Vec<String> = fs::read_dir(site.data().join(name))

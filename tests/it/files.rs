@@ -21,12 +21,11 @@ on_both_stores!(
     a_batch_over_mllp_is_answered_by_a_batch,
 );
 
-/// A channel that takes files from `data/in`, at once.
+/// A channel that takes files from `in`, at once.
 fn folder(site: &Site, more: &str, rest: &str) -> PathBuf {
-    let source =
-        "[source]\ntype = \"file\"\nfolder = \"data/in\"\nevery = \"100ms\"\nstable = \"0s\"\n";
+    let source = "[source]\ntype = \"file\"\nfolder = \"in\"\nevery = \"100ms\"\nstable = \"0s\"\n";
     site.channel("orders", &format!("{source}{more}\n{rest}"));
-    let folder = site.data().join("in");
+    let folder = site.path("in");
     fs::create_dir_all(&folder).unwrap();
     folder
 }
@@ -325,12 +324,14 @@ fn a_growing_file_and_a_batch_are_whole_after_kills() {
     }
     let engine = site.serve();
     site.wait_final("adt", sent.len() as u64);
-    engine.stop();
     let out = site.data().join("out");
-    whole(&fs::read(out.join("growing/all.hl7")).unwrap(), &sent);
     wait::until("the last batch is closed", || {
-        (!out.join("batches/.hilum-batch").exists()).then_some(())
+        let names = fs::read_dir(out.join("batches")).unwrap();
+        let hidden = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
+        (!names.map(Result::unwrap).any(hidden)).then_some(())
     });
+    engine.stop();
+    whole(&fs::read(out.join("growing/all.hl7")).unwrap(), &sent);
     let mut all = Vec::new();
     for name in seen(&out.join("batches")) {
         let bytes = fs::read(out.join("batches").join(name)).unwrap();

@@ -161,7 +161,7 @@ fn what_is_wrong_with_a_request_is_told_and_does_nothing() {
     assert_eq!(status.channel("adt").disposition("rejected"), 2, "{status:#?}");
     assert_eq!(lab.control_ids(), ["GOOD"]);
     let status = site.json(&["status"]);
-    let refused = status["channels"][0]["refused"].as_u64().unwrap();
+    let refused = status["channels"][0]["refused_connections"].as_u64().unwrap();
     assert_eq!(refused, count as u64, "each refusal is counted: {status:#}");
     engine.stop();
 }

@@ -70,28 +70,8 @@ impl Reading<'_> {
                 Err(error) => self.not_a_name(text, &error),
             },
             Kind::TableName => self.table_name(text),
-            Kind::Duration { min, max } => match parse_duration(value) {
-                Some(found)
-                    if parse_duration(min).is_some_and(|min| found < min)
-                        || parse_duration(max).is_some_and(|max| found > max) =>
-                {
-                    self.out_of_range(key, item, (*min).to_owned(), (*max).to_owned())
-                        .map(|_| Typed::Plain)
-                }
-                Some(found) => Some(Typed::Duration(found)),
-                None => self.malformed(text, "a duration", kind),
-            },
-            Kind::Size { min, max } => match parse_size(value) {
-                Some(found)
-                    if parse_size(min).is_some_and(|min| found < min)
-                        || parse_size(max).is_some_and(|max| found > max) =>
-                {
-                    self.out_of_range(key, item, (*min).to_owned(), (*max).to_owned())
-                        .map(|_| Typed::Plain)
-                }
-                Some(found) => Some(Typed::Size(found)),
-                None => self.malformed(text, "a size", kind),
-            },
+            Kind::Duration { min, max } => self.duration(key, kind, item, text, [min, max]),
+            Kind::Size { min, max } => self.size(key, kind, item, text, [min, max]),
             Kind::Choice(choices) => self.choice(key, kind, choices, text),
             Kind::ListenAddress => match value.parse::<SocketAddr>() {
                 Ok(listen) => Some(Typed::Listen(listen)),
@@ -130,6 +110,44 @@ impl Reading<'_> {
             | Kind::Tables(_)
             | Kind::Any(_) => self.wrong_kind(key, kind, item).map(|_: Value<'_>| Typed::Plain),
         }
+    }
+
+    fn duration(
+        &mut self,
+        key: &str,
+        kind: &Kind,
+        item: &Item,
+        text: &Text,
+        [min, max]: [&str; 2],
+    ) -> Option<Typed<'static>> {
+        let Some(found) = parse_duration(&text.value) else {
+            return self.malformed(text, "a duration", kind);
+        };
+        let below = parse_duration(min).is_some_and(|min| found < min);
+        if below || parse_duration(max).is_some_and(|max| found > max) {
+            self.out_of_range(key, item, min.to_owned(), max.to_owned());
+            return None;
+        }
+        Some(Typed::Duration(found))
+    }
+
+    fn size(
+        &mut self,
+        key: &str,
+        kind: &Kind,
+        item: &Item,
+        text: &Text,
+        [min, max]: [&str; 2],
+    ) -> Option<Typed<'static>> {
+        let Some(found) = parse_size(&text.value) else {
+            return self.malformed(text, "a size", kind);
+        };
+        let below = parse_size(min).is_some_and(|min| found < min);
+        if below || parse_size(max).is_some_and(|max| found > max) {
+            self.out_of_range(key, item, min.to_owned(), max.to_owned());
+            return None;
+        }
+        Some(Typed::Size(found))
     }
 
     fn date(&mut self, written: &str, item: &Item) -> Option<Typed<'static>> {

@@ -163,14 +163,13 @@ async fn chunks_and_every_declared_type_are_taken() {
     }
 }
 
-#[tokio::test]
-async fn what_is_refused_is_told_in_one_sentence_counted_and_closed() {
-    let running = answering(AckCode::AA).await;
+/// Requests that break the grammar, or are not for this source.
+fn wrong_heads() -> Vec<(Vec<u8>, Refusal)> {
     let many = "A: b\r\n".repeat(100);
     let long = format!("A: {}\r\n", "a".repeat(17 << 10));
     let plain = String::from_utf8(post("", b"MSH|")).unwrap();
     let with = |from: &str, to: &str| plain.replacen(from, to, 1).into_bytes();
-    let cases: Vec<(Vec<u8>, Refusal)> = vec![
+    vec![
         (post("Transfer-Encoding: chunked\r\n", b"MSH|"), Refusal::AmbiguousLength),
         (post("Content-Length: 4\r\n", b"MSH|"), Refusal::AmbiguousLength),
         (post("A: b\r\n folded\r\n", b"MSH|"), Refusal::Malformed),
@@ -204,6 +203,14 @@ async fn what_is_refused_is_told_in_one_sentence_counted_and_closed() {
         ),
         (post("Origin: http://evil.test\r\n", b"MSH|"), Refusal::WebPage),
         (post("Sec-Fetch-Site: cross-site\r\n", b"MSH|"), Refusal::WebPage),
+    ]
+}
+
+/// Requests whose body is not taken.
+fn wrong_bodies() -> Vec<(Vec<u8>, Refusal)> {
+    let plain = String::from_utf8(post("", b"MSH|")).unwrap();
+    let with = |from: &str, to: &str| plain.replacen(from, to, 1).into_bytes();
+    vec![
         (with("application/hl7-v2", "application/x-www-form-urlencoded"), Refusal::ContentType),
         (with("application/hl7-v2", "application/json"), Refusal::ContentType),
         (with("Content-Type: application/hl7-v2\r\n", ""), Refusal::ContentType),
@@ -229,8 +236,13 @@ async fn what_is_refused_is_told_in_one_sentence_counted_and_closed() {
             with("Content-Length: 4\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
             Refusal::Empty,
         ),
-    ];
-    for (request, refusal) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn what_is_refused_is_told_in_one_sentence_counted_and_closed() {
+    let running = answering(AckCode::AA).await;
+    for (request, refusal) in wrong_heads().into_iter().chain(wrong_bodies()) {
         let shown = String::from_utf8_lossy(&request[..request.len().min(120)]).into_owned();
         let before = running.stats.refused(refusal);
         let mut stream = connect(&running).await;

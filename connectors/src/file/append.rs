@@ -26,7 +26,7 @@ pub(super) fn write(settings: &Settings, name: &str, body: &Bytes) -> io::Result
     rustix::fs::flock(&note, FlockOperation::LockExclusive)?;
     let file = match open(&folder, name) {
         Err(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => return Ok(Written::Taken),
-        opened => opened?.into(),
+        opened => opened?,
     };
     let Some(file) = plain(file)? else { return Ok(Written::Taken) };
     let mut end = whole(&file, &note)?;

@@ -155,7 +155,7 @@ fn finish(folder: &File) -> io::Result<()> {
         }
     }
     rustix::fs::unlinkat(folder, CLOSING, AtFlags::REMOVEDIR)?;
-    Ok(folder.sync_all()?)
+    folder.sync_all()
 }
 
 /// Writes the whole batch under the hidden name, and syncs it.
@@ -198,7 +198,7 @@ fn publish(folder: &File, name: &str) -> io::Result<()> {
             _ => format!("{stem}-{number}.{ending}"),
         };
         match rename((folder, TEMPORARY.as_bytes()), (folder, candidate.as_bytes())) {
-            Ok(()) => return Ok(folder.sync_all()?),
+            Ok(()) => return folder.sync_all(),
             Err(Errno::EXIST) if same(folder, TEMPORARY, &candidate)? => {
                 return Ok(rustix::fs::unlinkat(folder, TEMPORARY, AtFlags::empty())?);
             }

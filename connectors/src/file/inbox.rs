@@ -177,7 +177,7 @@ impl Inbox {
             let (seconds, nanoseconds) = match self.settings.order {
                 Order::Name => (0, 0),
                 Order::Time => match stat(folder, name) {
-                    Ok(stat) => (stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+                    Ok(stat) => (stat.st_mtime, stat.st_mtime_nsec),
                     Err(_) => continue,
                 },
             };
@@ -221,8 +221,8 @@ impl Inbox {
             device: stat.st_dev,
             inode: stat.st_ino,
             size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified_s: stat.st_mtime as i64,
-            modified_ns: stat.st_mtime_nsec as u64,
+            modified_s: stat.st_mtime,
+            modified_ns: stat.st_mtime_nsec,
         })
     }
 
@@ -364,9 +364,11 @@ impl AckFile {
     }
 
     /// Leaves nothing behind.
-    pub(super) fn give_up(self) {
-        // What is left is removed by the next try.
-        let _ = rustix::fs::unlinkat(&self.folder, &self.temporary, AtFlags::empty());
+    pub(super) fn give_up(self) -> io::Result<()> {
+        match rustix::fs::unlinkat(&self.folder, &self.temporary, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 }
 

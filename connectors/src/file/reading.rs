@@ -69,7 +69,7 @@ impl Reading {
                 let out = std::mem::take(&mut self.out);
                 blocking(move || write_out(acks, &out)?.publish()).await?;
             }
-            Some(_) | None => blocking(move || Ok(acks.give_up())).await?,
+            Some(_) | None => blocking(move || acks.give_up()).await?,
         }
         Ok(ended)
     }

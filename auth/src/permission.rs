@@ -49,6 +49,8 @@ permissions! {
     ChannelApply = "channel.apply",
     /// Hold, resume, retry and skip on a destination; stop and start a source.
     ConnectionControl = "connection.control",
+    /// Try the way to a destination.
+    ConnectionTest = "connection.test",
     /// See that a message exists and what became of it, without its content.
     MessageMeta = "message.meta",
     /// Read the body of a message or of a response.

@@ -52,6 +52,8 @@ pub enum Verb {
     Resume(Control),
     /// Try everything that waits at a destination now
     Retry(Control),
+    /// Go the way to a destination step by step, and send it a message if asked
+    TestConnection(TestConnection),
     /// Put the site's files into force
     Apply(Apply),
     /// Certificates: the internal authority, and others that are trusted
@@ -352,6 +354,22 @@ pub struct Discard {
 pub struct Control {
     /// CHANNEL/DESTINATION
     pub destination: String,
+    /// Why, for the audit log
+    #[arg(short = 'm', long)]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Args)]
+pub struct TestConnection {
+    /// The channel
+    pub channel: String,
+    /// The destination
+    pub destination: String,
+    /// Send the message in this file and show the answer; choose one that does no harm
+    #[arg(long, value_name = "FILE")]
+    pub message: Option<PathBuf>,
     /// Why, for the audit log
     #[arg(short = 'm', long)]
     pub reason: Option<String>,

@@ -66,6 +66,7 @@ fn run(verb: Verb) -> Outcome {
         Verb::Retry(args) => wait(false, verbs::control::run(args, Act::Retry)),
         Verb::Ca(args) => wait(false, verbs::ca::run(args)),
         Verb::Peer(args) => wait(false, verbs::peer::run(args)),
+        Verb::TestConnection(args) => wait(false, verbs::test_connection::run(args)),
         Verb::Apply(args) => wait(false, verbs::apply::run(args)),
     }
 }

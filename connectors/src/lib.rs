@@ -14,6 +14,7 @@ mod resources;
 mod settings;
 mod source;
 mod template;
+mod trial;
 
 pub use destination::Destination;
 pub use intake::{Answer, BrokenFrame, Flow, Incoming, Intake, Peer, Refusal};
@@ -21,5 +22,6 @@ pub use outcome::{Evidence, Outcome};
 pub use outgoing::Outgoing;
 pub use resources::Resources;
 pub use settings::{DESTINATIONS, DestinationSettings, SOURCES, SourceSettings};
+pub use trial::Trial;
 pub use source::{OpenError, Source, SourceCounts, SourceStats};
 pub use template::{Template, TemplateError};

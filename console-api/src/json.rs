@@ -4,7 +4,10 @@ mod registry;
 
 use channel::{Change, Did, Note};
 use config::Name;
-use engine::{ChannelChange, ChannelStatus, DestinationStatus, Discarded, Replayed, Status, Trace};
+use engine::{
+    CertificateStatus, ChannelChange, ChannelStatus, DestinationStatus, Discarded, Replayed, Status,
+    Trace, Trial,
+};
 use serde_json::{Map, Value, json};
 use store::{
     AttemptDetail, Child, DeadGroup, DeliveryDetail, Letter, MessageDetail, MessageSummary,
@@ -27,8 +30,32 @@ pub fn status(status: &Status) -> Value {
         "disk": { "free": status.disk.free, "reserve": status.disk.reserve, "low": status.disk.is_low() },
         "warnings": status.warnings,
         "peers": status.present.iter().map(|one| present(one, now_us)).collect::<Vec<_>>(),
+        "certificates": status.certificates.iter().map(certificate).collect::<Vec<_>>(),
         "channels": channels,
     })
+}
+
+fn certificate(one: &CertificateStatus) -> Value {
+    json!({
+        "channel": one.channel.as_str(),
+        "destination": one.destination.as_ref().map(Name::as_str),
+        "what": one.facts.role.name(),
+        "subject": one.facts.subject,
+        "not_after_us": one.facts.not_after_us,
+        "days": one.days,
+    })
+}
+
+/// The steps to a destination, and what it answered.
+pub fn trial(trial: Trial) -> Value {
+    let ok = trial.is_ok();
+    let steps = trial.steps.iter().map(|step| {
+        let ms = step.took.as_secs_f64() * 1e3;
+        json!({ "step": step.name, "ok": step.ok, "ms": ms, "text": step.text, "detail": step.detail })
+    });
+    let steps: Vec<Value> = steps.collect();
+    let answer = trial.answer.map(|answer| String::from_utf8_lossy(&answer.into_phi()).into_owned());
+    json!({ "ok": ok, "steps": steps, "answer": answer })
 }
 
 fn channel(status: &ChannelStatus, now_us: i64) -> Value {
@@ -50,6 +77,7 @@ fn channel(status: &ChannelStatus, now_us: i64) -> Value {
         "dispositions": dispositions,
         "peers": status.peers,
         "refused_connections": status.refused,
+        "refusals": status.refusals.iter().map(|(reason, n)| ((*reason).to_owned(), json!(n))).collect::<Map<_, _>>(),
         "junk_bytes": status.junk_bytes,
         "peer_mismatches": status.peer_mismatches,
         "last_in_us": status.last_in_us,

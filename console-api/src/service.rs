@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use auth::{Permit, Registry, grants};
 use config::Name;
-use engine::{ChannelChange, Discarded, Engine, ReplayOrder, Replayed, Selection, Status, Trace};
+use engine::{
+    ChannelChange, Discarded, Engine, ReplayOrder, Replayed, Selection, Status, Trace, Trial,
+};
 use store::{
     Act, ActOutcome, BodyOf, DeadGroup, DeliveryId, MessageDetail, MessageFilter, MessageId,
     Messages, Page, Revision, Target,
@@ -267,6 +269,28 @@ impl Service {
     ) -> Result<(), Problem> {
         let act = self.act(permit, "destination.retry", why);
         Ok(self.engine.retry_now(permit.scope(), &act, channel, destination).await?)
+    }
+
+    /// Goes the way to a destination, step by step; a message is sent only when one is given. Recorded.
+    pub async fn test_connection(
+        &self,
+        permit: &Permit<grants::ConnectionTest>,
+        (channel, destination): (&Name, &Name),
+        message: Option<Vec<u8>>,
+        why: &Why,
+    ) -> Result<Trial, Problem> {
+        let absent = || Problem::absent("destination");
+        let within = permit.scope().holds(channel.as_str());
+        let connector = self.engine.connector(channel, destination).filter(|_| within);
+        let connector = connector.ok_or_else(absent)?;
+        let target = Target {
+            kind: "destination",
+            id: Some(destination.to_string()),
+            channel: Some(channel.to_string()),
+        };
+        let act = self.act(permit, "destination.test", why);
+        self.engine.store().record(&act, target, ActOutcome::Success, None).await?;
+        Ok(connector.try_out(message.map(Into::into).as_ref()).await)
     }
 
     /// What `apply` would do.

@@ -103,6 +103,7 @@ impl Engine {
         channels: &[Name],
     ) -> Result<Vec<ChannelChange>, ApplyError> {
         let _one_at_a_time = self.inner.applying.lock().await;
+        self.refresh_certificates().await;
         let site = self.read_site(channels)?;
         let steps = self.steps(&site, channels);
         if steps.is_empty() {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use config::{Name, Paths, Server};
-use connectors::{OpenError, Resources, Source};
+use connectors::{DestinationSettings, OpenError, Resources, Source};
 use net::{PeerBook, Present};
 use store::{Opened, Options, Store, StoreError};
 use tokio::sync::watch;
@@ -127,6 +127,7 @@ impl Engine {
         };
         recovery::start_channels(&engine, &site, &opened, &was_running).await?;
         engine.follow_disk();
+        engine.follow_certificates();
         if options.follow_files {
             engine.follow_files();
         }
@@ -145,6 +146,11 @@ impl Engine {
     /// All of them.
     pub(crate) fn running(&self) -> Vec<Arc<Running>> {
         self.channels().values().cloned().collect()
+    }
+
+    /// How a destination is reached at this moment.
+    pub fn connector(&self, channel: &Name, destination: &Name) -> Option<DestinationSettings> {
+        Some(self.channel(channel)?.destination(destination)?.connector())
     }
 
     /// Where messages are kept.

@@ -7,6 +7,7 @@ mod answer;
 mod apply;
 mod budget;
 mod caution;
+mod certificates;
 mod clock;
 mod decide;
 mod disk;
@@ -39,7 +40,10 @@ mod watch;
 
 pub use acts::{ActError, Discarded};
 pub use apply::{ApplyError, Change, ChannelChange};
+pub use certificates::CertificateStatus;
 pub use clock::Clock;
+/// What came of trying a destination.
+pub use connectors::Trial;
 pub use disk::Disk;
 pub use dry_run::Trace;
 pub use engine::{Ended, Engine, StartOptions};

@@ -6,6 +6,7 @@ use config::Name;
 use connectors::Flow;
 use store::{Counted, DeadGroup, Disposition, MessageFilter, Page, Scope, StoreError, What};
 
+use crate::certificates::CertificateStatus;
 use crate::engine::Engine;
 use crate::outbound::{Live, Outbound};
 use crate::running::Running;
@@ -31,6 +32,8 @@ pub struct Status {
     pub warnings: Vec<String>,
     /// The peers that are connected.
     pub present: Vec<net::Present>,
+    /// The certificates in use, the next to end first.
+    pub certificates: Vec<CertificateStatus>,
     /// The channels, by name.
     pub channels: Vec<ChannelStatus>,
 }
@@ -57,6 +60,8 @@ pub struct ChannelStatus {
     pub peers: u64,
     /// Connections refused since the listener was bound.
     pub refused: u64,
+    /// The same by reason.
+    pub refusals: Vec<(&'static str, u64)>,
     /// Bytes between frames since then.
     pub junk_bytes: u64,
     /// Messages since the start in which a peer spoke as somebody else.
@@ -112,6 +117,7 @@ impl Engine {
         if disk.is_low() {
             warnings.push(format!("the disk has {} MiB left: sources are paused", disk.free >> 20));
         }
+        warnings.extend(self.transport_warnings(scope));
         let mut channels: Vec<ChannelStatus> =
             stored.into_iter().map(|channel| self.channel_status(channel, &dead)).collect();
         for channel in channels.iter_mut().filter(|channel| channel.last_in_us.is_none()) {
@@ -134,6 +140,7 @@ impl Engine {
                 .into_iter()
                 .filter(|one| scope.holds(one.channel.as_str()))
                 .collect(),
+            certificates: self.certificates().into_iter().filter(|one| scope.holds(one.channel.as_str())).collect(),
             channels,
         })
     }
@@ -172,6 +179,7 @@ impl Engine {
             undecided: stored.undecided,
             peers: source.peers,
             refused: source.refused,
+            refusals: source.refusals,
             junk_bytes: source.junk_bytes,
             peer_mismatches: running.as_ref().map_or(0, |running| running.inlet.peer_mismatches()),
             last_in_us: running.as_ref().and_then(|running| running.inlet.last_in_us()),

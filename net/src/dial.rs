@@ -99,6 +99,10 @@ impl Dialer {
         protect(target, tcp, address).await
     }
 
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
     /// The addresses of a target, unchecked.
     pub(crate) async fn resolve(
         &self,

@@ -14,4 +14,5 @@ pub mod schema;
 pub mod send;
 pub mod serve;
 pub mod status;
+pub mod test_connection;
 pub mod view;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::answer::{list, maybe, number, text};
+use crate::answer::{list, maybe, number, safe, text};
 use crate::api::Api;
 use crate::args::{Format, Query};
 use crate::exit::Outcome;
@@ -45,7 +45,47 @@ fn render(status: &Value) -> String {
     out.push_str(&channels(status));
     out.push('\n');
     out.push_str(&destinations(status));
+    for section in [refusals(status), certificates(status)] {
+        if !section.is_empty() {
+            out.push('\n');
+            out.push_str(&section);
+        }
+    }
     out
+}
+
+/// Connections that were not let in, by reason; nothing when there are none.
+fn refusals(status: &Value) -> String {
+    let mut table = Table::new(&["REFUSED AT", "REASON", "#TIMES"]);
+    let mut any = false;
+    for channel in list(status, "channels") {
+        let reasons = channel.get("refusals").and_then(Value::as_object);
+        for (reason, times) in reasons.into_iter().flatten() {
+            any = true;
+            table.row(vec![text(channel, "name").to_owned(), reason.clone(), times.to_string()]);
+        }
+    }
+    if any { table.render() } else { String::new() }
+}
+
+/// The certificates in use, the next to end first; nothing when there are none.
+fn certificates(status: &Value) -> String {
+    let mut table = Table::new(&["CERTIFICATE OF", "WHAT", "SUBJECT", "#DAYS", "UNTIL"]);
+    let all = list(status, "certificates");
+    for one in all {
+        let holder = match one.get("destination").and_then(Value::as_str) {
+            Some(destination) => format!("{}/{destination}", text(one, "channel")),
+            None => text(one, "channel").to_owned(),
+        };
+        table.row(vec![
+            holder,
+            text(one, "what").to_owned(),
+            safe(text(one, "subject")),
+            number(one, "days").to_string(),
+            time(maybe(one, "not_after_us")),
+        ]);
+    }
+    if all.is_empty() { String::new() } else { table.render() }
 }
 
 fn channels(status: &Value) -> String {

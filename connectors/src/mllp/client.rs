@@ -34,6 +34,18 @@ pub enum NoAnswer {
     Garbage(Bytes),
 }
 
+impl NoAnswer {
+    /// In words, without anything that was received.
+    pub fn text(&self) -> &'static str {
+        match self {
+            NoAnswer::Closed => "the receiver closed the connection without an answer",
+            NoAnswer::Reset(_) => "the connection broke before an answer",
+            NoAnswer::Cut(_) => "the receiver closed the connection in the middle of its answer",
+            NoAnswer::Garbage(_) => "the answer is not MLLP",
+        }
+    }
+}
+
 impl Client {
     /// Connects.
     pub async fn connect(dialer: &Dialer, target: &Target) -> Result<Client, DialError> {

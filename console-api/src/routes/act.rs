@@ -160,6 +160,30 @@ async fn control_destination(
         .ok_or_else(|| Problem::absent("destination"))
 }
 
+/// One destination, and what is sent to it when the way is clear.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    channel: String,
+    destination: String,
+    message: Option<String>,
+    reason: Option<String>,
+}
+
+pub async fn test(
+    State(service): State<Service>,
+    Extension(session): Extension<Session>,
+    Json(test): Json<Test>,
+) -> Answer {
+    let channel = name(&test.channel, "channel")?;
+    let destination = name(&test.destination, "destination")?;
+    let why = Why { reason: test.reason };
+    let message = test.message.map(String::into_bytes);
+    let trial =
+        service.test_connection(&permit(&session)?, (&channel, &destination), message, &why).await?;
+    Ok(Json(shape::trial(trial)))
+}
+
 /// Which channels.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

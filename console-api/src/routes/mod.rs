@@ -55,6 +55,7 @@ pub fn router(engine: Engine, peers: Arc<Registry>) -> Router {
         .route("/api/v1/destinations/hold", post(act::hold))
         .route("/api/v1/destinations/resume", post(act::resume))
         .route("/api/v1/destinations/retry", post(act::retry))
+        .route("/api/v1/destinations/test", post(act::test))
         .route("/api/v1/apply", post(act::apply))
         .route("/api/v1/peers/search", post(registry::peers))
         .route("/api/v1/peers/add", post(registry::add))

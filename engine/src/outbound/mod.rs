@@ -249,10 +249,18 @@ impl Outbound {
     pub fn reconfigure(&self, settings: Settings) {
         self.settings.send_if_modified(|now| {
             let changed = *now != settings;
-            *now = settings;
+            // Equal ones are left alone: what they share with the workers, such as certificates, stays shared.
+            if changed {
+                *now = settings;
+            }
             changed
         });
         self.work.notify_waiters();
+    }
+
+    /// How its receiver is reached at this moment.
+    pub fn connector(&self) -> DestinationSettings {
+        self.settings.borrow().connector.clone()
     }
 
     /// Sends what can go at once and ends; `stop` ends without.

@@ -64,6 +64,11 @@ impl CertificateFacts {
         })
     }
 
+    /// The day on which it ends, UTC.
+    pub fn last_day(&self) -> String {
+        day(self.not_after_us)
+    }
+
     /// Whole days until it ends; negative when it has.
     pub fn days_left(&self, now_us: i64) -> i64 {
         self.not_after_us.saturating_sub(now_us).div_euclid(24 * 3600 * 1_000_000)
@@ -74,6 +79,12 @@ impl CertificateFacts {
 pub fn spki_sha256(der: &CertificateDer<'_>) -> Option<[u8; 32]> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     Some(Sha256::digest(certificate.public_key().raw).into())
+}
+
+/// The day of a time, UTC; nothing for a time that no calendar has.
+pub(super) fn day(us: i64) -> String {
+    let time = jiff::Timestamp::from_microsecond(us);
+    time.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
 fn micros(seconds: i64) -> i64 {

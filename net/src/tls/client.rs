@@ -115,6 +115,11 @@ impl Client {
         self.name.to_str().into_owned()
     }
 
+    /// Whether the receiver must prove its name, and not its key alone.
+    pub fn checks_name(&self) -> bool {
+        self.files.places().authorities.is_some()
+    }
+
     pub(crate) fn name(&self) -> ServerName<'static> {
         self.name.clone()
     }

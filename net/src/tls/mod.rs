@@ -24,6 +24,7 @@ pub use profile::Profile;
 pub use server::{Clients, SERVER_FIELDS, Server, can_verify};
 pub use session::Session;
 
+use certificate::day;
 use config::{Diagnostics, Section};
 
 /// How a connection's application protocol is agreed on; MLLP has none.
@@ -81,12 +82,6 @@ pub fn expiry_warning(facts: &CertificateFacts, now_us: i64) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn day(us: i64) -> String {
-    jiff::Timestamp::from_microsecond(us)
-        .map(|time| time.strftime("%Y-%m-%d").to_string())
-        .unwrap_or_default()
 }
 
 fn now_us() -> i64 {

@@ -22,6 +22,6 @@ pub use outcome::{Evidence, Outcome};
 pub use outgoing::Outgoing;
 pub use resources::Resources;
 pub use settings::{DESTINATIONS, DestinationSettings, SOURCES, SourceSettings};
-pub use trial::Trial;
 pub use source::{OpenError, Source, SourceCounts, SourceStats};
 pub use template::{Template, TemplateError};
+pub use trial::Trial;

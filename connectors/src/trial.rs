@@ -77,7 +77,9 @@ async fn try_folder(settings: &file::Settings) -> Trial {
 fn write_and_remove(folder: &Path) -> Result<String, String> {
     let shown = folder.display();
     let file = folder.join(format!(".hilum-{}", Uuid::new_v4()));
-    std::fs::File::create_new(&file).map_err(|error| format!("cannot write to `{shown}`: {error}"))?;
-    std::fs::remove_file(&file).map_err(|error| format!("cannot remove from `{shown}`: {error}"))?;
+    std::fs::File::create_new(&file)
+        .map_err(|error| format!("cannot write to `{shown}`: {error}"))?;
+    std::fs::remove_file(&file)
+        .map_err(|error| format!("cannot remove from `{shown}`: {error}"))?;
     Ok(format!("`{shown}` can be written to"))
 }

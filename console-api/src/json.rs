@@ -5,8 +5,8 @@ mod registry;
 use channel::{Change, Did, Note};
 use config::Name;
 use engine::{
-    CertificateStatus, ChannelChange, ChannelStatus, DestinationStatus, Discarded, Replayed, Status,
-    Trace, Trial,
+    CertificateStatus, ChannelChange, ChannelStatus, DestinationStatus, Discarded, Replayed,
+    Status, Trace, Trial,
 };
 use serde_json::{Map, Value, json};
 use store::{
@@ -54,7 +54,8 @@ pub fn trial(trial: Trial) -> Value {
         json!({ "step": step.name, "ok": step.ok, "ms": ms, "text": step.text, "detail": step.detail })
     });
     let steps: Vec<Value> = steps.collect();
-    let answer = trial.answer.map(|answer| String::from_utf8_lossy(&answer.into_phi()).into_owned());
+    let answer =
+        trial.answer.map(|answer| String::from_utf8_lossy(&answer.into_phi()).into_owned());
     json!({ "ok": ok, "steps": steps, "answer": answer })
 }
 

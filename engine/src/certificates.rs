@@ -116,9 +116,11 @@ impl Engine {
             let ending = held.certificates();
             let ending = ending.iter().filter_map(|facts| tls::expiry_warning(facts, now_us));
             warnings.extend(ending.map(|warning| format!("{title}: {warning}")));
-            warnings.extend(held.problem().map(|problem| {
-                format!("{title}: {problem}; what was read before stays in use")
-            }));
+            warnings.extend(
+                held.problem().map(|problem| {
+                    format!("{title}: {problem}; what was read before stays in use")
+                }),
+            );
         }
         for running in self.running() {
             if !scope.holds(running.inlet.name().as_str()) {
@@ -150,7 +152,10 @@ impl Engine {
         // A file on a disk that hangs must not stop what serves connections.
         let reading = tokio::task::spawn_blocking(move || ends.iter().for_each(Held::refresh));
         if reading.await.is_err() {
-            tracing::error!(code = "tls.refresh_failed", "the certificate files could not be looked at");
+            tracing::error!(
+                code = "tls.refresh_failed",
+                "the certificate files could not be looked at"
+            );
         }
     }
 
@@ -177,7 +182,10 @@ fn tell(one: &CertificateStatus, told: &mut BTreeMap<(String, i64), i64>) {
         return;
     };
     let by_nature = one.facts.role == tls::CertificateRole::RevocationList && *reached > 1;
-    let key = (format!("{} {:?} {}", one.channel, one.destination, one.facts.subject), one.facts.not_after_us);
+    let key = (
+        format!("{} {:?} {}", one.channel, one.destination, one.facts.subject),
+        one.facts.not_after_us,
+    );
     if by_nature || told.insert(key, *reached) == Some(*reached) {
         return;
     }

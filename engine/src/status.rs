@@ -140,7 +140,11 @@ impl Engine {
                 .into_iter()
                 .filter(|one| scope.holds(one.channel.as_str()))
                 .collect(),
-            certificates: self.certificates().into_iter().filter(|one| scope.holds(one.channel.as_str())).collect(),
+            certificates: self
+                .certificates()
+                .into_iter()
+                .filter(|one| scope.holds(one.channel.as_str()))
+                .collect(),
             channels,
         })
     }

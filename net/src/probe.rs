@@ -56,8 +56,9 @@ impl Dialer {
         })?;
         let since = Instant::now();
         let reached = self.reach(target, &addresses, until).await;
-        let (tcp, address) =
-            noted(steps, "connect", since, reached, |(_, address)| format!("connected to {address}"))?;
+        let (tcp, address) = noted(steps, "connect", since, reached, |(_, address)| {
+            format!("connected to {address}")
+        })?;
         let since = Instant::now();
         let protected = protect(target, tcp, address).await;
         let stream = noted(steps, "tls", since, protected, |stream| match stream.session() {

@@ -31,4 +31,6 @@ mod stopping;
 mod store_gone;
 mod syncs;
 mod tidy;
+mod tls;
+mod unencrypted;
 mod verbs;

@@ -9,6 +9,7 @@
     reason = "a harness stops its test by panicking, and says why on stderr"
 )]
 
+pub mod certificates;
 pub mod corpus;
 pub mod engine;
 pub mod faults;
@@ -19,6 +20,7 @@ pub mod ports;
 pub mod postgres;
 pub mod random;
 pub mod receiver;
+pub mod s_client;
 pub mod site;
 pub mod status;
 pub mod verbs;

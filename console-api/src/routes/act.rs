@@ -179,8 +179,9 @@ pub async fn test(
     let destination = name(&test.destination, "destination")?;
     let why = Why { reason: test.reason };
     let message = test.message.map(String::into_bytes);
-    let trial =
-        service.test_connection(&permit(&session)?, (&channel, &destination), message, &why).await?;
+    let trial = service
+        .test_connection(&permit(&session)?, (&channel, &destination), message, &why)
+        .await?;
     Ok(Json(shape::trial(trial)))
 }
 

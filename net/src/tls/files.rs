@@ -96,7 +96,7 @@ impl Files {
         if let Some(problem) = &problem
             && *known != Some(problem.clone())
         {
-            tracing::warn!(code = problem.code(), %problem, "the changed certificate files cannot be used; the old ones stay in use");
+            tracing::warn!(code = "tls.not_reloaded", why = problem.code(), %problem, "the changed certificate files cannot be used; the old ones stay in use");
         }
         *known = problem;
     }

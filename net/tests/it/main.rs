@@ -5,4 +5,6 @@
 
 mod accept;
 mod dial;
+mod issued;
 mod settings;
+mod tls;

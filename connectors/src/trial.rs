@@ -68,14 +68,17 @@ fn judged(answer: &[u8]) -> Result<String, String> {
 
 async fn try_folder(settings: &file::Settings) -> Trial {
     let since = Instant::now();
-    let folder = settings.folder.clone();
-    let writing = tokio::task::spawn_blocking(move || write_and_remove(&folder)).await;
+    let (folder, ours) = (settings.folder.clone(), settings.makes_folder);
+    let writing = tokio::task::spawn_blocking(move || write_and_remove(&folder, ours)).await;
     let result = writing.unwrap_or_else(|_| Err("the folder could not be tried".to_owned()));
     Trial { steps: vec![Step::ended("folder", since, result)], answer: None }
 }
 
-fn write_and_remove(folder: &Path) -> Result<String, String> {
+fn write_and_remove(folder: &Path, ours: bool) -> Result<String, String> {
     let shown = folder.display();
+    if ours && !folder.exists() {
+        return Ok(format!("`{shown}` is made with the first message"));
+    }
     let file = folder.join(format!(".hilum-{}", Uuid::new_v4()));
     std::fs::File::create_new(&file)
         .map_err(|error| format!("cannot write to `{shown}`: {error}"))?;

@@ -8,11 +8,14 @@ use hilum_tests::receiver::Receiver;
 use hilum_tests::site::{Site, Store};
 use hilum_tests::verbs;
 use hilum_tests::wire::Connection;
-use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
+use rcgen::ExtendedKeyUsagePurpose;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+const FOR_SERVERS: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ServerAuth];
+const FOR_CLIENTS: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ClientAuth];
 
 /// A site with an authority and a listener's certificate.
 struct Ground {
@@ -199,7 +202,7 @@ fn only_a_certificate_of_the_named_authority_that_holds_today_is_let_in() {
             "certificate-not-valid-yet",
         ),
         (
-            ground.authority.issue("server", &Leaf { usage: &[ServerAuth], ..GOOD }),
+            ground.authority.issue("server", &Leaf { usage: FOR_SERVERS, ..GOOD }),
             "certificate-purpose",
         ),
         (revoked, "certificate-revoked"),
@@ -239,7 +242,7 @@ fn only_a_certificate_of_the_named_authority_that_holds_today_is_let_in() {
 #[test]
 fn a_revoked_client_loses_its_connection_and_its_saved_session() {
     let ground = Ground::new();
-    let client = ground.authority.issue("client", &Leaf { usage: &[ClientAuth], ..GOOD });
+    let client = ground.authority.issue("client", &Leaf { usage: FOR_CLIENTS, ..GOOD });
     ground.authority.revoke(&[], 2090);
     let mutual =
         ", profile = \"compat\", client = \"ca\", ca = \"certs/ca.pem\", crl = \"certs/ca.crl\"";

@@ -5,11 +5,10 @@ use std::path::Path;
 use bytes::Bytes;
 use net::{Dialer, Step};
 use phi::Phi;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::mllp::{Client, SenderSettings};
-use crate::{DestinationSettings, file};
+use crate::{Destination, DestinationSettings, Outcome, Outgoing, file};
 
 /// What came of a trial.
 pub struct Trial {
@@ -29,40 +28,39 @@ impl Trial {
 impl DestinationSettings {
     /// Goes the way of a delivery; `message` is sent at its end, to a destination that answers.
     pub async fn try_out(&self, message: Option<&Bytes>) -> Trial {
-        match self {
-            DestinationSettings::Mllp(settings) => try_mllp(settings, message).await,
-            DestinationSettings::File(settings) => try_folder(settings).await,
+        let (target, connect_timeout) = match self {
+            DestinationSettings::Mllp(settings) => (&settings.target, settings.connect_timeout),
+            DestinationSettings::Http(settings) => (&settings.target, settings.connect_timeout),
+            DestinationSettings::File(settings) => return try_folder(settings).await,
+        };
+        let (steps, stream) = Dialer::new(connect_timeout).probe(target).await;
+        let mut trial = Trial { steps, answer: None };
+        if let (Some(_), Some(message)) = (stream, message) {
+            self.send(message, &mut trial).await;
         }
+        trial
     }
-}
 
-async fn try_mllp(settings: &SenderSettings, message: Option<&Bytes>) -> Trial {
-    let dialer = Dialer::new(settings.connect_timeout);
-    let (mut steps, stream) = dialer.probe(&settings.target).await;
-    let (Some(stream), Some(message)) = (stream, message) else {
-        return Trial { steps, answer: None };
-    };
-    let since = Instant::now();
-    let mut client = Client::over(stream);
-    let exchange = async {
-        client.send(message).await.map_err(|error| error.to_string())?;
-        client.answer().await.map_err(|none| none.text().to_owned())
-    };
-    let answer = match timeout(settings.timeout, exchange).await {
-        Ok(answer) => answer,
-        Err(_) => Err(format!("no answer within {}", config::show_duration(settings.timeout))),
-    };
-    let result = answer.as_ref().map_err(Clone::clone).and_then(|answer| judged(answer));
-    steps.push(Step::ended("message", since, result));
-    Trial { steps, answer: answer.ok().map(Phi::new) }
-}
-
-/// What an answer says, without its words: those may quote the message.
-fn judged(answer: &[u8]) -> Result<String, String> {
-    match hl7::read_reply(answer).and_then(|reply| reply.code) {
-        Some(code) if code.is_positive() => Ok(format!("answered {}", code.as_str())),
-        Some(code) => Err(format!("answered {}", code.as_str())),
-        None => Err("the answer is no acknowledgement".to_owned()),
+    /// Sends a message as a delivery would, over a connection of its own.
+    async fn send(&self, message: &Bytes, trial: &mut Trial) {
+        let since = Instant::now();
+        let id = Uuid::new_v4().to_string();
+        let out = Outgoing {
+            body: message,
+            message_id: &id,
+            delivery_id: &id,
+            part: 1,
+            attempt: 1,
+            received_us: 0,
+        };
+        let outcome = Destination::new(self.clone()).deliver(&out).await;
+        let code = outcome.evidence().code;
+        let result = match &outcome {
+            Outcome::Accepted(_) => Ok(format!("accepted: {code}")),
+            Outcome::Later(_) | Outcome::Never(_) => Err(format!("not accepted: {code}")),
+        };
+        trial.steps.push(Step::ended("message", since, result));
+        trial.answer = outcome.into_evidence().response;
     }
 }
 

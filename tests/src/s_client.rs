@@ -15,21 +15,26 @@ pub fn hello(address: SocketAddr, arguments: &[&str]) -> verbs::Output {
     verbs::run(command)
 }
 
-/// The same, typing these lines.
-pub fn typing(address: SocketAddr, arguments: &[&str], lines: &str) -> verbs::Output {
+/// What a client says until this limit, at which it is ended, when it types these lines.
+pub fn typing(address: SocketAddr, arguments: &[&str], lines: &str, limit: Duration) -> String {
     let mut child = client(address, arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("openssl is installed");
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    verbs::Output {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(lines.as_bytes()).unwrap();
+    let end = std::time::Instant::now() + limit;
+    while std::time::Instant::now() < end && child.try_wait().unwrap().is_none() {
+        std::thread::park_timeout(Duration::from_millis(20));
     }
+    let _ = child.kill();
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    [output.stdout, output.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat()
 }
 
 fn client(address: SocketAddr, arguments: &[&str]) -> Command {

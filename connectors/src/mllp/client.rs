@@ -34,33 +34,11 @@ pub enum NoAnswer {
     Garbage(Bytes),
 }
 
-impl NoAnswer {
-    /// In words, without anything that was received.
-    pub fn text(&self) -> &'static str {
-        match self {
-            NoAnswer::Closed => "the receiver closed the connection without an answer",
-            NoAnswer::Reset(_) => "the connection broke before an answer",
-            NoAnswer::Cut(_) => "the receiver closed the connection in the middle of its answer",
-            NoAnswer::Garbage(_) => "the answer is not MLLP",
-        }
-    }
-}
-
 impl Client {
     /// Connects.
     pub async fn connect(dialer: &Dialer, target: &Target) -> Result<Client, DialError> {
-        Ok(Client::over(dialer.connect(target).await?))
-    }
-
-    /// What the two ends have agreed on; none without TLS.
-    pub fn session(&self) -> Option<net::tls::Session> {
-        self.stream.session()
-    }
-
-    /// A client over a connection that was made for a destination.
-    pub fn over(stream: Stream) -> Client {
         let framing = Framing { frame_bytes_max: ANSWER_BYTES_MAX, ..Framing::default() };
-        Client { stream, decoder: Decoder::new(framing) }
+        Ok(Client { stream: dialer.connect(target).await?, decoder: Decoder::new(framing) })
     }
 
     /// The address connected to.

@@ -56,7 +56,7 @@ impl DestinationSettings {
         let outcome = Destination::new(self.clone()).deliver(&out).await;
         let code = outcome.evidence().code;
         let result = match &outcome {
-            Outcome::Accepted(_) => Ok(format!("accepted: {code}")),
+            Outcome::Accepted(_) | Outcome::Committed(_) => Ok(format!("accepted: {code}")),
             Outcome::Later(_) | Outcome::Never(_) => Err(format!("not accepted: {code}")),
         };
         trial.steps.push(Step::ended("message", since, result));

@@ -30,12 +30,12 @@ pub fn status(status: &Status) -> Value {
         "disk": { "free": status.disk.free, "reserve": status.disk.reserve, "low": status.disk.is_low() },
         "warnings": status.warnings,
         "peers": status.present.iter().map(|one| present(one, now_us)).collect::<Vec<_>>(),
-        "certificates": status.certificates.iter().map(certificate).collect::<Vec<_>>(),
+        "certificates": status.certificates.iter().map(in_use).collect::<Vec<_>>(),
         "channels": channels,
     })
 }
 
-fn certificate(one: &CertificateStatus) -> Value {
+fn in_use(one: &CertificateStatus) -> Value {
     json!({
         "channel": one.channel.as_str(),
         "destination": one.destination.as_ref().map(Name::as_str),

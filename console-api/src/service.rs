@@ -281,8 +281,8 @@ impl Service {
     ) -> Result<Trial, Problem> {
         let absent = || Problem::absent("destination");
         let within = permit.scope().holds(channel.as_str());
-        let connector = self.engine.connector(channel, destination).filter(|_| within);
-        let connector = connector.ok_or_else(absent)?;
+        let way = self.engine.way(channel, destination).filter(|_| within);
+        let way = way.ok_or_else(absent)?;
         let target = Target {
             kind: "destination",
             id: Some(destination.to_string()),
@@ -290,7 +290,7 @@ impl Service {
         };
         let act = self.act(permit, "destination.test", why);
         self.engine.store().record(&act, target, ActOutcome::Success, None).await?;
-        Ok(connector.try_out(message.map(Into::into).as_ref()).await)
+        Ok(self.engine.try_out(&way, message.map(Into::into).as_ref()).await)
     }
 
     /// What `apply` would do.

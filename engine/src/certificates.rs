@@ -74,13 +74,14 @@ impl Engine {
         for running in self.running() {
             let channel = running.inlet.name().clone();
             let source = running.source_settings();
-            if let Some(server) = source.entrance().and_then(|entrance| entrance.tls()) {
+            let entrance = source.as_ref().and_then(|source| source.entrance());
+            if let Some(server) = entrance.and_then(|entrance| entrance.tls()) {
                 let end = End::Source(server.clone());
                 ends.push(Held { channel: channel.clone(), destination: None, end });
             }
             for (plan, outbound) in running.destinations() {
-                let connector = outbound.connector();
-                if let Some(client) = connector.target().and_then(|target| target.tls()) {
+                let way = outbound.way();
+                if let Some(client) = way.target().and_then(|target| target.tls()) {
                     let end = End::Destination(client.clone());
                     let destination = Some(plan.name.clone());
                     ends.push(Held { channel: channel.clone(), destination, end });
@@ -127,15 +128,16 @@ impl Engine {
                 continue;
             }
             let (name, source) = (running.inlet.name(), running.source_settings());
-            if let Some(accepted) = source.entrance().and_then(|entrance| entrance.plaintext()) {
+            let entrance = source.as_ref().and_then(|source| source.entrance());
+            if let Some(accepted) = entrance.and_then(|entrance| entrance.plaintext()) {
                 warnings.push(format!(
                     "channel `{name}` takes messages without encryption until {}: {}",
                     accepted.until, accepted.reason
                 ));
             }
             for (plan, outbound) in running.destinations() {
-                let connector = outbound.connector();
-                if let Some(accepted) = connector.target().and_then(|target| target.plaintext()) {
+                let way = outbound.way();
+                if let Some(accepted) = way.target().and_then(|target| target.plaintext()) {
                     warnings.push(format!(
                         "destination `{name}/{}` gets messages without encryption until {}: {}",
                         plan.name, accepted.until, accepted.reason

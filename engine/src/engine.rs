@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use bytes::Bytes;
 use config::{Name, Paths, Server};
-use connectors::{DestinationSettings, OpenError, Resources, Source};
-use net::{PeerBook, Present};
+use connectors::{Flow, OpenError, Resources, Source, Trial};
+use net::{PeerBook, Present, Step};
 use store::{Opened, Options, Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -21,6 +22,7 @@ use crate::disk::{self, Disk};
 use crate::inlet::Shared;
 use crate::inlets::Inlets;
 use crate::last_words::LastWords;
+use crate::outbound::Way;
 use crate::posture;
 use crate::recovery;
 use crate::running::Running;
@@ -148,9 +150,29 @@ impl Engine {
         self.channels().values().cloned().collect()
     }
 
-    /// How a destination is reached at this moment.
-    pub fn connector(&self, channel: &Name, destination: &Name) -> Option<DestinationSettings> {
-        Some(self.channel(channel)?.destination(destination)?.connector())
+    /// Which way deliveries of a destination go at this moment.
+    pub fn way(&self, channel: &Name, destination: &Name) -> Option<Way> {
+        Some(self.channel(channel)?.destination(destination)?.way())
+    }
+
+    /// Goes that way without a delivery; `message` is sent at its end, to a receiver that answers.
+    pub async fn try_out(&self, way: &Way, message: Option<&Bytes>) -> Trial {
+        match way {
+            Way::Connector(settings) => settings.try_out(message).await,
+            Way::Channel(name) => {
+                let (since, state) = (Instant::now(), self.channel(name));
+                let result = match state.map(|running| running.inlet.valve().now()) {
+                    Some(Flow::Read) => Ok(format!("channel `{name}` takes messages over")),
+                    Some(Flow::Pause) => {
+                        Err(format!("channel `{name}` is paused; messages for it wait"))
+                    }
+                    Some(Flow::Close) | None => {
+                        Err(format!("channel `{name}` does not run; messages for it wait"))
+                    }
+                };
+                Trial { steps: vec![Step::ended("channel", since, result)], answer: None }
+            }
+        }
     }
 
     /// Where messages are kept.

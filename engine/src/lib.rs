@@ -47,7 +47,7 @@ pub use connectors::Trial;
 pub use disk::Disk;
 pub use dry_run::Trace;
 pub use engine::{Ended, Engine, StartOptions};
-pub use outbound::Live;
+pub use outbound::{Live, Way};
 pub use replay::{ReplayMode, ReplayOrder, Replayed};
 pub use selection::{Selection, group_name};
 pub use start_error::StartError;

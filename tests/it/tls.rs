@@ -3,8 +3,8 @@
 use crate::parts::{files, to};
 use hilum_tests::certificates::{Authority, GOOD, Issued, Leaf, self_signed};
 use hilum_tests::message;
-use hilum_tests::openssl::{Secured, hello, typing};
 use hilum_tests::receiver::Receiver;
+use hilum_tests::s_client::{Secured, hello, typing};
 use hilum_tests::site::{Site, Store};
 use hilum_tests::verbs;
 use hilum_tests::wire::Connection;

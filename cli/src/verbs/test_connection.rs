@@ -31,7 +31,7 @@ pub async fn run(args: TestConnection) -> Outcome {
 
 /// The one message of a file.
 fn message(file: &Path) -> Result<String, Failure> {
-    let sources = load::read(&[file.to_owned()])?;
+    let sources = load::read(&[file.to_owned()], false)?;
     let [source] = sources.as_slice() else {
         return Err(Failure::new(
             Code::Usage,

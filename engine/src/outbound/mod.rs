@@ -258,9 +258,9 @@ impl Outbound {
         self.work.notify_waiters();
     }
 
-    /// How its receiver is reached at this moment.
-    pub fn connector(&self) -> DestinationSettings {
-        self.settings.borrow().connector.clone()
+    /// Which way deliveries go at this moment.
+    pub fn way(&self) -> Way {
+        self.settings.borrow().way.clone()
     }
 
     /// Sends what can go at once and ends; `stop` ends without.

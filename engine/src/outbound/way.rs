@@ -5,6 +5,7 @@ use std::fmt;
 use config::Name;
 use connectors::DestinationSettings;
 use connectors::mllp::ApplicationAcks;
+use net::Target;
 
 /// Out by a connector, or to another channel inside the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,14 @@ impl Way {
     pub fn application_acks(&self) -> Option<&ApplicationAcks> {
         match self {
             Way::Connector(settings) => settings.application_acks(),
+            Way::Channel(_) => None,
+        }
+    }
+
+    /// The receiver that is connected to, when there is one.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Way::Connector(settings) => settings.target(),
             Way::Channel(_) => None,
         }
     }

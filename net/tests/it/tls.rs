@@ -37,7 +37,7 @@ impl Book {
     fn of(issued: &Issued) -> Arc<Book> {
         let roots = vec![issued.certificate("ca.pem")];
         Arc::new(Book {
-            authorities: Authorities { roots, revocations: Vec::new() },
+            authorities: Authorities { roots, revocations: Vec::new(), unlisted: true },
             revoked: AtomicBool::new(false),
             changes: watch::Sender::new(0),
             turned_away: Mutex::default(),

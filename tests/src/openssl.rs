@@ -140,11 +140,14 @@ pub fn verifies(authority: &Path, certificate: &Path, purpose: &str) -> bool {
     Command::new("openssl").args(arguments).output().unwrap().status.success()
 }
 
+/// What came back, whether it has ended, and a bell for both.
+type Heard = (Mutex<(Vec<u8>, bool)>, Condvar);
+
 /// A sender over TLS: `openssl s_client`. It is killed when it is dropped.
 pub struct TlsSender {
     child: Child,
     stdin: ChildStdin,
-    heard: Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>,
+    heard: Arc<Heard>,
 }
 
 impl TlsSender {

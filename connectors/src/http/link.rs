@@ -23,6 +23,9 @@ const FIELDS_MAX: usize = 100;
 
 type Body = Full<Bytes>;
 
+/// What drives an HTTP/1.1 connection while somebody waits on it.
+type Driver = http1::Connection<TokioIo<Line>, Body>;
+
 /// A connection that requests go over, one at a time.
 pub(super) enum Link {
     /// HTTP/1.1. Nobody reads it between two exchanges, so that what then waits on it was not asked for.
@@ -30,7 +33,7 @@ pub(super) enum Link {
         line: Line,
         sender: http1::SendRequest<Body>,
         /// None once it has ended; only dropping it tells the sender so.
-        connection: Option<Pin<Box<http1::Connection<TokioIo<Line>, Body>>>>,
+        connection: Option<Pin<Box<Driver>>>,
     },
     /// HTTP/2, which answers questions about its own state at any time.
     Two { sender: http2::SendRequest<Body>, _task: Driven },

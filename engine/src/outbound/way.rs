@@ -11,7 +11,7 @@ use net::Target;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
     /// To a receiver.
-    Connector(DestinationSettings),
+    Connector(Box<DestinationSettings>),
     /// To this channel.
     Channel(Name),
 }

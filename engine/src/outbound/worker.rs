@@ -228,7 +228,7 @@ enum Exit {
 impl Exit {
     fn new(way: Way) -> Exit {
         match way {
-            Way::Connector(settings) => Exit::Connector(Destination::new(settings)),
+            Way::Connector(settings) => Exit::Connector(Destination::new(*settings)),
             Way::Channel(name) => Exit::Channel(name),
         }
     }

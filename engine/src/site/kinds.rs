@@ -61,7 +61,8 @@ pub(super) fn source(
 /// Which way a destination's deliveries go.
 pub(super) fn way(kind: &str, section: &Section<'_>, diagnostics: &mut Diagnostics) -> Option<Way> {
     if kind != CHANNEL {
-        return DestinationSettings::read(kind, section, diagnostics).map(Way::Connector);
+        let settings = DestinationSettings::read(kind, section, diagnostics)?;
+        return Some(Way::Connector(Box::new(settings)));
     }
     let channel = section.text(CHANNEL)?;
     Name::new(&channel.value).ok().map(Way::Channel)

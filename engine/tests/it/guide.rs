@@ -149,8 +149,10 @@ fn every_verb_and_option_that_the_pages_mention_exists() {
         // What is missing is named as it would be typed.
         let there = page.split("## What is not there").next().unwrap();
         for (line, said) in there.lines().flat_map(commands_of) {
-            let verb: String = said.chars().take_while(char::is_ascii_lowercase).collect();
-            let variant = format!("    {}{}(", verb[..1].to_uppercase(), &verb[1..]);
+            let verb: String =
+                said.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            let capital = |word: &str| format!("{}{}", word[..1].to_uppercase(), &word[1..]);
+            let variant = format!("    {}(", verb.split('-').map(capital).collect::<String>());
             assert!(verbs.contains(&variant), "`hilum {verb}` in: {line}");
             for option in options(said) {
                 let field = format!("pub {}:", option.replace('-', "_"));

@@ -12,6 +12,7 @@ mod applying;
 mod connections;
 mod crash_points;
 mod duplicates;
+mod egress;
 mod examples;
 mod files;
 mod framing;

@@ -51,6 +51,14 @@ impl Drop for Injection {
     }
 }
 
+/// A command that runs another one and writes these system calls of it into a file, from its first moment on.
+pub fn traced(calls: &str, into: &Path, program: &Path) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-D", "-f", "-o"]).arg(into).args(["-e", &format!("trace={calls}"), "--"]);
+    strace.arg(program);
+    strace
+}
+
 /// A command that runs another one with failing system calls from its first moment on.
 pub fn injected(what: &str, program: &Path) -> Command {
     let calls = what.split(':').next().unwrap();

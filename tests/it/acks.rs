@@ -95,6 +95,7 @@ fn an_owed_acknowledgement_survives_a_kill(store: Store) {
     back.up();
     let engine = site.serve();
     site.wait_final("adt", 40);
+    back.wait_count(20);
     let got: Vec<String> = told(&back).into_iter().map(|(_, id)| id).collect();
     assert_eq!(got, ids, "each once and in order");
     engine.stop();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use net::{DialError, Dialer, Stream, Target};
@@ -67,6 +68,21 @@ impl Client {
             // A full buffer may hide something behind it.
             Ok(Some(seen)) => {
                 seen < waiting.len() && means_nothing(waiting.get(..seen).unwrap_or_default())
+            }
+        }
+    }
+
+    /// Reads and drops what the receiver has said without being asked; false when it has closed.
+    ///
+    /// Closing on unread bytes would reset the connection, and take along a message that the receiver has not read yet.
+    pub async fn disregard(&mut self) -> bool {
+        loop {
+            match tokio::time::timeout(Duration::ZERO, self.answer()).await {
+                Ok(Ok(_unasked)) => {}
+                Ok(Err(_)) => return false,
+                Err(_) => {
+                    return !matches!(self.stream.peek_waiting(&mut [0]), Ok(Some(0)) | Err(_));
+                }
             }
         }
     }

@@ -103,8 +103,7 @@ impl Sender {
                 "the message holds the bytes 1C 0D, which end a frame",
             );
         }
-        let kept = self.client.take().filter(|_| self.settings.target.still_holds());
-        let kept = kept.and_then(|mut client| client.is_quiet().then_some(client));
+        let kept = self.kept().await;
         let reused = kept.is_some();
         let mut client = match self.send(kept, out.body).await {
             Ok(client) => client,
@@ -118,6 +117,16 @@ impl Sender {
             self.client = Some(client);
         }
         verdict
+    }
+
+    /// The connection of the last message, when it may be used again.
+    async fn kept(&mut self) -> Option<Client> {
+        let mut client = self.client.take().filter(|_| self.settings.target.still_holds())?;
+        let usable = match self.settings.wait_for {
+            WaitFor::Nothing => client.disregard().await,
+            WaitFor::Answer | WaitFor::Application(_) => client.is_quiet(),
+        };
+        usable.then_some(client)
     }
 
     /// Waits for the receiver's commit, then for its answer, which is committed in turn.

@@ -9,6 +9,9 @@ use crate::error::StoreError;
 use crate::group::{Group, MessageBody, hour_of};
 
 /// The text of a group.
+///
+/// `state + 0` keeps the update of deliveries to their key: by `state` alone it may go through the index of all open deliveries, which
+/// takes the longer the more of them wait.
 pub(super) const GROUP: &str = concat!(
     "with fence as materialized (",
     "  select o.channel from channel_owner o join unnest($1::bigint[], $2::bigint[]) as f (channel, epoch)",
@@ -43,7 +46,7 @@ pub(super) const GROUP: &str = concat!(
     "  answered_tries = answered_tries + s.answered,",
     "  first_answered_us = case when s.answered = 1 and s.state = 11 then coalesce(first_answered_us, s.started_us)",
     "  else first_answered_us end, reason_code = s.reason_code",
-    "  from s where deliveries.message = s.message and deliveries.id = s.delivery and deliveries.state < 20",
+    "  from s where deliveries.message = s.message and deliveries.id = s.delivery and deliveries.state + 0 < 20",
     "  and deliveries.tried_us <> s.started_us",
     "  returning 1",
     "), a as (",

@@ -10,7 +10,7 @@ use crate::group::{
     Counter, DeliveryRow, EndRow, Group, MessageBody, MessageRow, Of, SettleRow, hour_of,
 };
 
-/// Up to so many rows a group is one text.
+/// Up to so many rows, at most [`ROWS_MAX`], a group is one text.
 const SMALL: usize = 24;
 
 /// The rows of a group, each kind in one list.
@@ -35,22 +35,23 @@ impl<'a> Rows<'a> {
 
     /// The texts that write them, one after the other; `whole` when the group has a transaction of its own.
     pub(super) fn texts(&self, whole: bool) -> Vec<(Shape, Vec<Piece>)> {
-        let counts = [
+        let receipts = [
             (Kind::Messages, self.group.messages.len()),
             (Kind::Tokens, self.tokens.len()),
             (Kind::Bodies, self.bodies.len()),
             (Kind::Deliveries, self.deliveries.len()),
+        ];
+        let settles = [
             (Kind::Settles, self.group.settles.len()),
             (Kind::Ends, self.group.ends.len()),
             (Kind::Counters, self.counters.len()),
         ];
-        let pieces = counts.into_iter().flat_map(|(kind, all)| {
-            let piece = move |from| Piece { kind, from, rows: ROWS_MAX.min(all - from) };
-            (0..all).step_by(ROWS_MAX).map(piece)
-        });
-        let small = counts.iter().map(|(_, rows)| rows).sum::<usize>() <= SMALL;
-        let texts: Vec<Vec<Piece>> =
-            if small { vec![pieces.collect()] } else { pieces.map(|piece| vec![piece]).collect() };
+        let small = receipts.iter().chain(&settles).map(|(_, rows)| rows).sum::<usize>() <= SMALL;
+        let texts: Vec<Vec<Piece>> = if small {
+            vec![receipts.iter().chain(&settles).flat_map(|kind| slice(*kind, 0)).collect()]
+        } else {
+            slices(&receipts).chain(slices(&settles)).collect()
+        };
         let last = texts.len() - 1;
         let shaped = texts.into_iter().enumerate().map(|(at, pieces)| {
             let rows = pieces.iter().map(|piece| (piece.kind, piece.rows)).collect();
@@ -103,6 +104,18 @@ impl Piece {
     fn of<T>(&self, rows: &[T], bind: impl FnMut(&T)) {
         rows.iter().skip(self.from).take(self.rows).for_each(bind);
     }
+}
+
+/// Some kinds in as many texts as the longest of them needs: each text has the next rows of every kind.
+fn slices(counts: &[(Kind, usize)]) -> impl Iterator<Item = Vec<Piece>> {
+    let longest = counts.iter().map(|(_, rows)| *rows).max().unwrap_or(0);
+    let slice_of = |from| counts.iter().flat_map(|kind| slice(*kind, from)).collect();
+    (0..longest).step_by(ROWS_MAX).map(slice_of)
+}
+
+/// The next rows of one kind, if there are any.
+fn slice((kind, all): (Kind, usize), from: usize) -> Option<Piece> {
+    (from < all).then(|| Piece { kind, from, rows: ROWS_MAX.min(all - from) })
 }
 
 fn bind_message(binds: &mut Binds, row: &MessageRow, now_us: i64) {

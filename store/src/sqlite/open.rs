@@ -19,7 +19,9 @@ use crate::error::OpenError;
 use crate::migrate::Stored;
 
 const PAGE_BYTES: u32 = 4096;
-const CACHE_KIB: i64 = 64 << 10;
+/// Enough for the pages that recent messages are on. Not more: after a page of a tree was split, SQLite walks through the cache's whole
+/// index at the next commit.
+const CACHE_KIB: i64 = 16 << 10;
 /// A log that is not cut down is written over, which syncs in half the time of appending.
 const WAL_KEPT_BYTES: i64 = 64 << 20;
 const READERS: u32 = 4;

@@ -1,7 +1,10 @@
 //! The one place where SQL is put together: multi-row statements of exactly as many rows as are bound.
 //!
-//! A small group is one text, so that it costs one hop to the database's thread. A large one is a text for each of its pieces, so that
-//! the texts differ by one number of rows and a few hundred serve all groups and stay prepared.
+//! Each text is a hop to the database's thread and back. A small group is one text. A large one is two, what it receives and what it
+//! settles: the rows of each half come in nearly the same numbers, so that a few hundred texts serve nearly all groups and stay prepared.
+//!
+//! A row that is not as expected ends the whole group, so every statement says `or rollback`: SQLite then need not keep a copy of each
+//! page that a statement touches only to be able to undo that statement alone.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -43,16 +46,18 @@ pub(super) struct Shape {
 }
 
 const MESSAGES: Insert = Insert {
-    head: "insert into messages (id, channel, seq, received_us, origin, parent, trace, peer, application, facility, kind, version, \
+    head: "insert or rollback into messages (id, channel, seq, received_us, origin, parent, trace, peer, application, facility, kind, version, \
         charset, control_id, control_token, digest, duplicate, bytes, body, lone_lf, ack_code, disposition, final_us, tries, revision, \
         reason_code, reason_step, signature, error, batch)",
     row: "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     tail: "",
 };
-const TOKENS: Insert = Insert { head: "insert into dups (token, message)", row: "(?,?)", tail: "" };
-const BODIES: Insert = Insert { head: "insert into bodies (id, blob)", row: "(?,?)", tail: "" };
+const TOKENS: Insert =
+    Insert { head: "insert or rollback into dups (token, message)", row: "(?,?)", tail: "" };
+const BODIES: Insert =
+    Insert { head: "insert or rollback into bodies (id, blob)", row: "(?,?)", tail: "" };
 const DELIVERIES: Insert = Insert {
-    head: "insert into deliveries (message, id, channel, destination, seq, part, own_body, lane, state, changed_us, next_us, tried_us, \
+    head: "insert or rollback into deliveries (message, id, channel, destination, seq, part, own_body, lane, state, changed_us, next_us, tried_us, \
         reason_code, reason_step, signature, error, tries, answered_tries)",
     row: "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0)",
     tail: "",
@@ -63,13 +68,13 @@ const ATTEMPTS: Insert = Insert {
     tail: "",
 };
 const COUNTERS: Insert = Insert {
-    head: "insert into counters (hour, channel, destination, what, n)",
+    head: "insert or rollback into counters (hour, channel, destination, what, n)",
     row: "(?,?,?,?,?)",
     tail: " on conflict do update set n = n + excluded.n",
 };
 /// A delivery moves on, unless it is final or this very try has been counted. One that a person held stays held when it would wait.
 const MOVES: Insert = Insert {
-    head: "update deliveries set \
+    head: "update or rollback deliveries set \
         state = case when deliveries.state = 12 and v.column3 = 11 then 12 else v.column3 end, \
         changed_us = v.column8, next_us = v.column4, tried_us = v.column5, tries = tries + 1, \
         answered_tries = answered_tries + v.column6, \
@@ -82,7 +87,7 @@ const MOVES: Insert = Insert {
 };
 /// A message ends with its last delivery.
 const ENDS: Insert = Insert {
-    head: "update messages set disposition = v.column2, final_us = v.column3 from (",
+    head: "update or rollback messages set disposition = v.column2, final_us = v.column3 from (",
     row: "(?,?,?)",
     tail: ") as v where messages.id = v.column1 and messages.disposition = 10",
 };
@@ -109,8 +114,10 @@ impl Insert {
     /// Every row of the statement before must have met its own.
     fn expect(text: &mut String, rows: usize) {
         // Writing to a String does not fail.
-        let _written =
-            writeln!(text, "insert into expectations select 1 where changes() <> {rows};");
+        let _written = writeln!(
+            text,
+            "insert or rollback into expectations select 1 where changes() <> {rows};"
+        );
     }
 }
 

@@ -22,6 +22,9 @@ async fn groups_go_by_key_although_they_are_planned_on_empty_tables() {
     let walked =
         format!("select sum(seq_tup_read) from pg_stat_user_tables where relname in ({tables})");
     assert_eq!(home.number(&walked).await, 0, "rows that were walked through");
+    let open =
+        "select sum(idx_tup_read) from pg_stat_user_indexes where indexrelname = 'deliveries_open'";
+    assert_eq!(home.number(open).await, 0, "open deliveries that were walked through");
     let found =
         format!("select sum(idx_scan) from pg_stat_user_tables where relname in ({tables})");
     assert!(home.number(&found).await > 60, "the reports have come in");

@@ -2,6 +2,7 @@
 //!
 //! A connector knows its protocol and the classification of what comes back; queues, retries and storage are the engine's.
 
+mod accepting;
 pub mod batch;
 mod destination;
 pub mod file;

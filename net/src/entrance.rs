@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use config::{Diagnostics, Field, Kind, Network, Section};
 
 use crate::acknowledgement::PLAINTEXT_IN;
+use crate::protection::Protection;
 use crate::tls::{Alpn, SERVER_FIELDS, Server};
 use crate::{Acknowledgement, is_loopback};
 
@@ -53,16 +54,8 @@ pub struct Entrance {
     pub connections_max: usize,
     /// Connections at once from one address that is not this machine.
     pub connections_per_address_max: usize,
-    protection: Protection,
+    protection: Protection<Server>,
     allow: Vec<Network>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Protection {
-    /// Bytes that never leave this machine.
-    Inside,
-    Acknowledged(Acknowledgement),
-    Tls(Server),
 }
 
 impl Entrance {
@@ -80,7 +73,13 @@ impl Entrance {
     /// Takes the settings from a section read by [`ENTRANCE_FIELDS`]; what is wrong with them is reported.
     pub fn read(section: &Section<'_>, alpn: Alpn, diags: &mut Diagnostics) -> Option<Entrance> {
         let listen = section.listen("listen")?;
-        let protection = protection(section, listen, alpn, diags)?;
+        let protection = Protection::read(
+            section,
+            diags,
+            |tls, diags| Server::read(tls, alpn, diags),
+            is_loopback(listen.ip()),
+            |diags| refuse(section, listen, diags),
+        )?;
         let count = |name, default| {
             section.integer(name).and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
         };
@@ -106,18 +105,12 @@ impl Entrance {
 
     /// Its TLS.
     pub fn tls(&self) -> Option<&Server> {
-        match &self.protection {
-            Protection::Tls(server) => Some(server),
-            Protection::Inside | Protection::Acknowledged(_) => None,
-        }
+        self.protection.tls()
     }
 
     /// The acceptance of connections without encryption.
     pub fn plaintext(&self) -> Option<&Acknowledgement> {
-        match &self.protection {
-            Protection::Acknowledged(acknowledgement) => Some(acknowledgement),
-            Protection::Inside | Protection::Tls(_) => None,
-        }
+        self.protection.plaintext()
     }
 
     /// Whether somebody at this address may connect at all.
@@ -129,32 +122,9 @@ impl Entrance {
     }
 }
 
-fn protection(
-    section: &Section<'_>,
-    listen: SocketAddr,
-    alpn: Alpn,
-    diags: &mut Diagnostics,
-) -> Option<Protection> {
-    match (section.section("tls"), section.section("plaintext")) {
-        (Some(_), Some(_)) => {
-            diags
-                .error(
-                    "C0433",
-                    section.span_of("plaintext"),
-                    "`tls` and `plaintext` contradict each other",
-                )
-                .label("either encrypted or not");
-            None
-        }
-        (Some(tls), None) => Server::read(tls, alpn, diags).map(Protection::Tls),
-        (None, Some(plaintext)) => {
-            Acknowledgement::read(plaintext, diags).map(Protection::Acknowledged)
-        }
-        // What was written and is wrong has been reported; it is no permission.
-        (None, None) if section.is_given("tls") || section.is_given("plaintext") => None,
-        (None, None) if is_loopback(listen.ip()) => Some(Protection::Inside),
-        (None, None) => {
-            diags
+/// An address that other machines can reach, with nothing said about protection.
+fn refuse(section: &Section<'_>, listen: SocketAddr, diags: &mut Diagnostics) {
+    diags
                 .error(
                     "C0411",
                     section.span_of("listen"),
@@ -163,7 +133,4 @@ fn protection(
                 .label("not an address of this machine alone")
                 .help(format!("write `127.0.0.1:{}`, or add `tls = {{ cert = \"...\", key = \"...\" }}`", listen.port()))
                 .help("where the other system cannot encrypt: `plaintext = { reason = \"...\", until = 2027-06-30, from = [\"10.1.0.0/16\"] }`");
-            None
-        }
-    }
 }

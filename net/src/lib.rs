@@ -14,6 +14,7 @@ mod gate;
 mod handshake;
 mod peers;
 mod probe;
+mod protection;
 mod records;
 mod resolve;
 mod standing;

@@ -8,6 +8,7 @@ use config::{Address, Diagnostics, Field, Kind, Network, Section, Span};
 use crate::Acknowledgement;
 use crate::acknowledgement::PLAINTEXT_OUT;
 use crate::address::{Forbidden, forbidden, is_written_loopback};
+use crate::protection::Protection;
 use crate::tls::{Alpn, CLIENT_FIELDS, Client};
 
 /// The settings of every destination in a network, beside its address.
@@ -41,16 +42,8 @@ pub const TARGET_FIELDS: &[Field] = &[
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     address: Address,
-    protection: Protection,
+    protection: Protection<Client>,
     to: Vec<Network>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Protection {
-    /// Bytes that never leave this machine.
-    Inside,
-    Acknowledged(Acknowledgement),
-    Tls(Client),
 }
 
 /// An address that no message may go to, and why.
@@ -78,7 +71,13 @@ impl Target {
             diags.error("C0108", section.span_of("to"), "`to` names nobody").label("an empty list");
             return None;
         }
-        let protection = protection(section, (address, written), alpn, diags)?;
+        let protection = Protection::read(
+            section,
+            diags,
+            |tls, diags| Client::read(tls, address, alpn, diags),
+            is_written_loopback(&address.host),
+            |diags| refuse(address, written, diags),
+        )?;
         let target = Target { address: address.clone(), protection, to };
         if let Ok(ip) = address.host.parse::<IpAddr>()
             && let Err(refused) = target.check(SocketAddr::new(ip, address.port))
@@ -96,18 +95,12 @@ impl Target {
 
     /// Its TLS.
     pub fn tls(&self) -> Option<&Client> {
-        match &self.protection {
-            Protection::Tls(client) => Some(client),
-            Protection::Inside | Protection::Acknowledged(_) => None,
-        }
+        self.protection.tls()
     }
 
     /// The acceptance of messages without encryption.
     pub fn plaintext(&self) -> Option<&Acknowledgement> {
-        match &self.protection {
-            Protection::Acknowledged(acknowledgement) => Some(acknowledgement),
-            Protection::Inside | Protection::Tls(_) => None,
-        }
+        self.protection.plaintext()
     }
 
     /// Whether a connection made earlier may still be used: its acceptance may have ended meanwhile.
@@ -133,39 +126,13 @@ impl Target {
     }
 }
 
-fn protection(
-    section: &Section<'_>,
-    (address, written): (&Address, Span),
-    alpn: Alpn,
-    diags: &mut Diagnostics,
-) -> Option<Protection> {
-    match (section.section("tls"), section.section("plaintext")) {
-        (Some(_), Some(_)) => {
-            diags
-                .error(
-                    "C0433",
-                    section.span_of("plaintext"),
-                    "`tls` and `plaintext` contradict each other",
-                )
-                .label("either encrypted or not");
-            None
-        }
-        (Some(tls), None) => Client::read(tls, address, alpn, diags).map(Protection::Tls),
-        (None, Some(plaintext)) => {
-            Acknowledgement::read(plaintext, diags).map(Protection::Acknowledged)
-        }
-        // What was written and is wrong has been reported; it is no permission.
-        (None, None) if section.is_given("tls") || section.is_given("plaintext") => None,
-        (None, None) if is_written_loopback(&address.host) => Some(Protection::Inside),
-        (None, None) => {
-            diags
+/// An address that may be another machine, with nothing said about protection.
+fn refuse(address: &Address, written: Span, diags: &mut Diagnostics) {
+    diags
                 .error("C0411", written, format!("`{address}` would get messages without encryption"))
                 .label("not surely this machine")
                 .help("add `tls = { ca = \"...\" }`, with the authority of the receiver's certificate")
                 .help("where the receiver cannot encrypt: `plaintext = { reason = \"...\", until = 2027-06-30 }`");
-            None
-        }
-    }
 }
 
 impl fmt::Display for Target {

@@ -2,17 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use config::Name;
 use net::{Acceptor, Admitted, BindError};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::connection::Connection;
 use super::source_settings::ListenerSettings;
-use super::stats::{ListenerStats, add};
+use super::stats::ListenerStats;
+use crate::accepting::{self, Open};
 use crate::{Flow, Intake, Peer, Resources};
 
 /// A bound http source, not yet accepting.
@@ -49,36 +48,32 @@ impl Listener {
     /// Accepts and serves connections until `flow` says close and the last connection has been answered and closed.
     ///
     /// Dropping the future closes everything at once.
-    pub async fn run(mut self, intake: Arc<dyn Intake>, mut flow: watch::Receiver<Flow>) {
-        let mut connections = JoinSet::new();
-        let mut number = 0;
-        loop {
-            let now = *flow.borrow_and_update();
-            if now == Flow::Close {
-                break;
-            }
-            tokio::select! {
-                admitted = self.acceptor.accept(), if now == Flow::Read => {
-                    number += 1;
-                    connections.spawn(self.connection(admitted, number, &intake, &flow));
-                }
-                Some(ended) = connections.join_next() => log_panic(ended),
-                changed = flow.changed() => if changed.is_err() { break },
-            }
-        }
-        // The socket closes first: a sender that connects now goes elsewhere instead of waiting.
-        drop(self.acceptor);
-        while let Some(ended) = connections.join_next().await {
-            log_panic(ended);
-        }
+    pub async fn run(self, intake: Arc<dyn Intake>, flow: watch::Receiver<Flow>) {
+        let Listener { acceptor, settings, resources, stats } = self;
+        let connections = Connections { settings, resources, stats, intake, flow: flow.clone() };
+        let serve = |admitted, number| connections.serve(admitted, number);
+        accepting::accept(acceptor, flow, serve, |error| {
+            // The payload of a panic may quote a message.
+            tracing::error!(panicked = error.is_panic(), "http.connection_failed");
+        })
+        .await;
     }
+}
 
-    fn connection(
+/// What the connections of a listener share.
+struct Connections {
+    settings: Arc<ListenerSettings>,
+    resources: Resources,
+    stats: Arc<ListenerStats>,
+    intake: Arc<dyn Intake>,
+    flow: watch::Receiver<Flow>,
+}
+
+impl Connections {
+    fn serve(
         &self,
         Admitted { stream, pass, mut standing }: Admitted,
         number: u64,
-        intake: &Arc<dyn Intake>,
-        flow: &watch::Receiver<Flow>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let (stats, address) = (Arc::clone(&self.stats), stream.peer());
         let connection = Connection {
@@ -86,14 +81,14 @@ impl Listener {
             stream,
             settings: Arc::clone(&self.settings),
             share: self.resources.memory.share(),
-            flow: flow.clone(),
-            intake: Arc::clone(intake),
+            flow: self.flow.clone(),
+            intake: Arc::clone(&self.intake),
             stats: Arc::clone(&self.stats),
             input: BytesMut::new(),
             closing: None,
             answered: false,
         };
-        let open = Open::new(Arc::clone(&self.stats));
+        let open = Open::new(&self.stats.connections);
         async move {
             tokio::select! {
                 () = connection.serve() => {}
@@ -106,28 +101,5 @@ impl Listener {
             }
             drop((open, pass));
         }
-    }
-}
-
-/// Counts a connection while it is open, also when its task is dropped.
-struct Open(Arc<ListenerStats>);
-
-impl Open {
-    fn new(stats: Arc<ListenerStats>) -> Open {
-        add(&stats.connections, 1);
-        Open(stats)
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn log_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        // The payload of a panic may quote a message.
-        tracing::error!(panicked = error.is_panic(), "http.connection_failed");
     }
 }

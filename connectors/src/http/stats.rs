@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 #[derive(Default)]
 pub struct ListenerStats {
     pub(super) accepting: Arc<AcceptStats>,
-    pub(super) connections: AtomicU64,
+    pub(super) connections: Arc<AtomicU64>,
     pub(super) messages: AtomicU64,
     pub(super) refusals: [AtomicU64; Refusal::ALL.len()],
 }

@@ -10,7 +10,7 @@ use phi::Phi;
 #[derive(Default)]
 pub struct ListenerStats {
     pub(super) accepting: Arc<AcceptStats>,
-    pub(super) connections: AtomicU64,
+    pub(super) connections: Arc<AtomicU64>,
     pub(super) frames: AtomicU64,
     pub(super) answers: AtomicU64,
     pub(super) heartbeats: AtomicU64,

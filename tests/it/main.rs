@@ -30,6 +30,7 @@ mod poison;
 mod receivers;
 mod stopping;
 mod store_gone;
+mod store_tls;
 mod syncs;
 mod tidy;
 mod tls;

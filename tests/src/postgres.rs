@@ -1,5 +1,6 @@
 //! PostgreSQL for tests: a database of one's own in the server of `tests/run`, or a server that may be stopped.
 
+use crate::certificates::Issued;
 use crate::{ports, wait};
 use std::fs;
 use std::net::SocketAddr;
@@ -50,6 +51,29 @@ pub struct Cluster {
 impl Cluster {
     /// Makes and starts one.
     pub fn start() -> Cluster {
+        let cluster = Cluster::make();
+        cluster.begin();
+        cluster
+    }
+
+    /// Makes and starts one that offers TLS with this certificate, on two addresses of this machine.
+    pub fn with_certificate(issued: &Issued) -> Cluster {
+        let cluster = Cluster::make();
+        for (from, name) in [(&issued.cert, "server.crt"), (&issued.key, "server.key")] {
+            let to = cluster.folder.path().join(name);
+            fs::copy(from, &to).unwrap();
+            if rustix::process::geteuid().is_root() {
+                run(Command::new("chown").arg("postgres").arg(&to));
+            }
+        }
+        let settings = "listen_addresses = '127.0.0.1,127.0.0.2'\nssl = on\n";
+        let file = cluster.folder.path().join("postgresql.auto.conf");
+        fs::write(file, settings).unwrap();
+        cluster.begin();
+        cluster
+    }
+
+    fn make() -> Cluster {
         let folder = tempfile::Builder::new().prefix("hilum-it-pg.").tempdir().unwrap();
         let cluster = Cluster { folder, address: ports::free() };
         if rustix::process::geteuid().is_root() {
@@ -68,14 +92,15 @@ impl Cluster {
             "-D",
         ]);
         run(initdb.arg(cluster.folder.path()));
-        cluster.begin();
+        let file = cluster.folder.path().join("postgresql.auto.conf");
+        fs::write(file, "listen_addresses = '127.0.0.1'\n").unwrap();
         cluster
     }
 
     /// Starts it again.
     pub fn begin(&self) {
         let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c max_connections=50",
+            "-p {} -c unix_socket_directories={} -c fsync=off -c max_connections=50",
             self.address.port(),
             self.folder.path().display()
         );
@@ -91,6 +116,11 @@ impl Cluster {
     /// Its address for `server.toml`.
     pub fn url(&self) -> String {
         format!("postgres://postgres@{}/postgres", self.address)
+    }
+
+    /// Its port, on every address that it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Cuts every connection but the asking one; gives how many there were.

@@ -73,6 +73,36 @@ permissions! {
     DeadletterRead = "deadletter.read",
     /// Send dead letters again.
     DeadletterReplay = "deadletter.replay",
+    /// See who may sign in, and what they may do.
+    UserRead = "user.read",
+    /// Add people, disable them, unlock them, and take their second factors away.
+    UserManage = "user.manage",
+    /// Say what people may do.
+    RoleManage = "role.manage",
+    /// See and end the sessions of others.
+    SessionManage = "session.manage",
+    /// Make and take back tokens of programs.
+    TokenManage = "token.manage",
+    /// Read the audit log.
+    AuditRead = "audit.read",
+    /// Take the audit log out of the engine.
+    AuditExport = "audit.export",
+    /// Check that the audit log is whole.
+    AuditVerify = "audit.verify",
+}
+
+impl Permission {
+    /// Whether it is about single channels. Whoever holds one of the others for some channels only does not hold it.
+    pub const fn is_of_channels(self) -> bool {
+        use Permission::*;
+        match self {
+            MonitorRead | ChannelRead | ChannelApply | ConnectionControl | ConnectionTest
+            | MessageMeta | MessageBody | MessageError | MessageReplay | MessageDiscard
+            | DeadletterRead | DeadletterReplay => true,
+            PeerRead | PeerWrite | PeerRevoke | CaManage | UserRead | UserManage | RoleManage
+            | SessionManage | TokenManage | AuditRead | AuditExport | AuditVerify => false,
+        }
+    }
 }
 
 #[cfg(test)]

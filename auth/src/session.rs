@@ -1,14 +1,33 @@
 //! Somebody who has been recognised, and what they may ask for.
 
-use store::{Actor, ActorKind, Scope};
+use store::{Actor, ActorKind, Scope, Source, UserId};
 
+use crate::holdings::Holdings;
 use crate::permission::Grant;
 use crate::permit::Permit;
+
+/// How long after proving who they are somebody may do what is dangerous, microseconds.
+const STEP_UP_US: i64 = 5 * 60 * 1_000_000;
 
 /// A recognised actor: the one place where permits come from.
 #[derive(Clone)]
 pub struct Session {
-    actor: Actor,
+    pub(crate) actor: Actor,
+    pub(crate) holdings: Holdings,
+    pub(crate) login: Option<LoginOf>,
+    /// A program's, which proves nothing anew.
+    program: bool,
+}
+
+/// What a session that began with a sign-in knows besides.
+#[derive(Clone)]
+pub(crate) struct LoginOf {
+    pub user: UserId,
+    pub token: [u8; 32],
+    /// The user must add a second factor first.
+    pub confined: bool,
+    pub step_up_us: i64,
+    pub until_us: i64,
 }
 
 impl Session {
@@ -19,21 +38,67 @@ impl Session {
     /// log says `cli-uid` (decisions.md 5).
     pub fn of_same_uid(uid: u32) -> Session {
         let actor = Actor {
-            id: format!("os:{uid}"),
-            kind: ActorKind::User,
-            name: None,
             auth: Some("cli-uid".to_owned()),
+            source: Some(Source { address: None, via: "socket" }),
+            ..Actor::new(ActorKind::User, format!("os:{uid}"))
         };
-        Session { actor }
+        Session { actor, holdings: Holdings::all(), login: None, program: false }
+    }
+
+    /// The session of a program, for one request.
+    pub(crate) fn of_program(actor: Actor, holdings: Holdings) -> Session {
+        Session { actor, holdings, login: None, program: true }
+    }
+
+    /// The session of somebody who has signed in.
+    pub(crate) fn of_login(actor: Actor, holdings: Holdings, login: LoginOf) -> Session {
+        Session { actor, holdings, login: Some(login), program: false }
     }
 
     /// A permit for one kind of act, or nothing when this actor does not hold it.
     pub fn permit<G: Grant>(&self) -> Option<Permit<G>> {
-        Some(Permit::new(self.actor.clone(), Scope::All))
+        if self.is_confined() {
+            return None;
+        }
+        let scope = self.holdings.scope_of(G::PERMISSION)?;
+        if !G::PERMISSION.is_of_channels() && *scope != Scope::All {
+            return None;
+        }
+        Some(Permit::new(self.actor.clone(), scope.clone()))
     }
 
     /// Who this is.
     pub fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// What they hold.
+    pub fn holdings(&self) -> &Holdings {
+        &self.holdings
+    }
+
+    /// The user who signed in; nobody over the unix socket.
+    pub fn user(&self) -> Option<UserId> {
+        self.login.as_ref().map(|login| login.user)
+    }
+
+    /// Whether nothing is allowed but to add a second factor.
+    pub fn is_confined(&self) -> bool {
+        self.login.as_ref().is_some_and(|login| login.confined)
+    }
+
+    /// Whether they have proven who they are a moment ago. Over the unix socket the system has.
+    pub fn is_fresh(&self, now_us: i64) -> bool {
+        if self.program {
+            return false;
+        }
+        self.login.as_ref().is_none_or(|login| {
+            (login.step_up_us..login.step_up_us.saturating_add(STEP_UP_US)).contains(&now_us)
+        })
+    }
+
+    /// When it ends at the latest, microseconds UTC; nothing over the unix socket.
+    pub fn until_us(&self) -> Option<i64> {
+        self.login.as_ref().map(|login| login.until_us)
     }
 }

@@ -1,31 +1,45 @@
-//! Talks to a running engine over its unix socket.
+//! Talks to a running engine: over its unix socket on the same machine, or over HTTP with the token of a session.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use phi::Secret;
 use serde_json::Value;
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinHandle;
 
 use crate::args::Target;
 use crate::exit::{Code, Failure};
+use crate::token;
 
 /// The engine that a verb speaks to.
-pub struct Api {
-    socket: PathBuf,
+pub enum Api {
+    /// On this machine, as the same uid.
+    Socket(PathBuf),
+    /// Somebody who has signed in, or wants to.
+    Http {
+        /// Host and port.
+        authority: String,
+        /// The token of the session.
+        token: Option<Secret<String>>,
+    },
 }
 
 impl Api {
-    /// The engine of this site or data folder; the site in the current folder when neither is named.
-    pub fn of(target: &Target) -> Api {
+    /// The engine at `--api` or `HILUM_API`; else that of this site or data folder; else that of the site in the current folder.
+    pub fn of(target: &Target) -> Result<Api, Failure> {
+        if let Some(authority) = authority(target)? {
+            return Ok(Api::Http { authority, token: token::read(target)? });
+        }
         let data = match (&target.data, &target.site) {
             (Some(data), _) => data.clone(),
             (None, Some(site)) => site.join("data"),
             (None, None) => PathBuf::from("data"),
         };
-        Api { socket: data.join("hilum.sock") }
+        Ok(Api::Socket(data.join("hilum.sock")))
     }
 
     /// Reads something.
@@ -44,19 +58,24 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
-        let stream = connect(&self.socket).await?;
+        let (host, token) = match self {
+            Api::Socket(_) => ("localhost", None),
+            Api::Http { authority, token } => (authority.as_str(), token.as_ref()),
+        };
         let broken = |error: hyper::Error| {
             Failure::new(Code::Unreachable, format!("the engine broke off: {error}"))
         };
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let driver = tokio::spawn(connection);
+        let (mut sender, driver) = self.connect().await?;
         let bytes = body.map(ToString::to_string).unwrap_or_default();
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header("host", "localhost")
-            .header("content-type", "application/json")
+            .header("host", host)
+            .header("content-type", "application/json");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
+        }
+        let request = request
             .body(Full::new(Bytes::from(bytes)))
             .map_err(|error| Failure::new(Code::Usage, error))?;
         let response = sender.send_request(request).await.map_err(broken)?;
@@ -68,14 +87,60 @@ impl Api {
     }
 }
 
-async fn connect(socket: &Path) -> Result<UnixStream, Failure> {
-    UnixStream::connect(socket).await.map_err(|error| {
-        Failure::new(
-            Code::Unreachable,
-            format!("no engine answers at `{}`: {error}", socket.display()),
-        )
-        .hint("name the engine with `--site SITE` or `--data DIR`; `hilum serve SITE` starts one")
-    })
+type Sender = hyper::client::conn::http1::SendRequest<Full<Bytes>>;
+
+impl Api {
+    /// A connection, and the task that drives it.
+    async fn connect(&self) -> Result<(Sender, JoinHandle<hyper::Result<()>>), Failure> {
+        match self {
+            Api::Socket(path) => {
+                let stream = UnixStream::connect(path).await.map_err(|error| {
+                    let sentence = format!("no engine answers at `{}`: {error}", path.display());
+                    Failure::new(Code::Unreachable, sentence).hint(
+                        "name the engine with `--site SITE` or `--data DIR`; `hilum serve SITE` starts one",
+                    )
+                })?;
+                speak(TokioIo::new(stream)).await
+            }
+            Api::Http { authority, .. } => {
+                let stream = TcpStream::connect(authority).await.map_err(|error| {
+                    let sentence = format!("no engine answers at `{authority}`: {error}");
+                    Failure::new(Code::Unreachable, sentence)
+                        .hint("`--api` names it, such as `--api http://127.0.0.1:8480`")
+                })?;
+                speak(TokioIo::new(stream)).await
+            }
+        }
+    }
+}
+
+async fn speak<S>(stream: S) -> Result<(Sender, JoinHandle<hyper::Result<()>>), Failure>
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let (sender, connection) =
+        hyper::client::conn::http1::handshake(stream).await.map_err(|error| {
+            Failure::new(Code::Unreachable, format!("the engine broke off: {error}"))
+        })?;
+    Ok((sender, tokio::spawn(connection)))
+}
+
+/// Where the API is asked over HTTP, when it is at all. A token never travels further than this machine without encryption.
+fn authority(target: &Target) -> Result<Option<String>, Failure> {
+    let named = target.api.clone().or_else(|| std::env::var("HILUM_API").ok());
+    let Some(url) = named.filter(|url| !url.is_empty()) else { return Ok(None) };
+    let refused = |why: &str| Err(Failure::new(Code::Usage, format!("`{url}` {why}")));
+    let Some(rest) = url.strip_prefix("http://") else {
+        return refused("is not reached: the API is asked as `http://127.0.0.1:8480`");
+    };
+    let authority = rest.trim_end_matches('/');
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    if !matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
+        return refused(
+            "is another machine: reach it through a tunnel, such as `ssh -L 8480:127.0.0.1:8480 HOST`",
+        );
+    }
+    Ok(Some(if host == authority { format!("{authority}:8480") } else { authority.to_owned() }))
 }
 
 /// A problem+json answer as a sentence.
@@ -83,7 +148,7 @@ fn refusal(status: StatusCode, value: &Value) -> Failure {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     let title = text("title").unwrap_or("the engine refused");
     let code = match status {
-        StatusCode::SERVICE_UNAVAILABLE => Code::Undecided,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => Code::Undecided,
         _ => Code::Problems,
     };
     let failure = match text("detail") {

@@ -1,5 +1,6 @@
 //! The command line: verbs, their arguments and the words of their help.
 
+pub mod accounts;
 pub mod registry;
 
 use std::net::SocketAddr;
@@ -60,6 +61,28 @@ pub enum Verb {
     Ca(registry::Ca),
     /// The systems that may connect over mutual TLS
     Peer(registry::Peer),
+    /// Make the first owner, who can then sign in and add others
+    Setup(accounts::Setup),
+    /// Sign in to the admin API; the token is kept in a file
+    Login(accounts::Login),
+    /// End the session
+    Logout(Query),
+    /// Show who is signed in, and what they may do
+    Whoami(Query),
+    /// Change your password
+    Password(Query),
+    /// Add a second factor to your account
+    SecondFactor(Query),
+    /// The people who may sign in
+    User(accounts::User),
+    /// Show the roles and what they may do
+    Role(Query),
+    /// The sessions of people who have signed in
+    Session(accounts::Session),
+    /// The tokens of programs that ask the admin API
+    Token(accounts::Token),
+    /// The audit log
+    Audit(accounts::Audit),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -237,6 +260,12 @@ pub struct Target {
     /// The site's folder (its `data` folder is used)
     #[arg(long)]
     pub site: Option<PathBuf>,
+    /// Ask the API there as whoever has signed in, such as http://127.0.0.1:8480 (default: HILUM_API; without, the socket in the data folder)
+    #[arg(long, conflicts_with_all = ["data", "site"])]
+    pub api: Option<String>,
+    /// The file with the token of the session (default: hilum/token in the configuration folder of the user)
+    #[arg(long)]
+    pub token_file: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }

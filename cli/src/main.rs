@@ -6,8 +6,10 @@ mod args;
 mod exit;
 mod load;
 mod private_file;
+mod prompt;
 mod say;
 mod table;
+mod token;
 mod verbs;
 mod wire;
 
@@ -66,6 +68,17 @@ fn run(verb: Verb) -> Outcome {
         Verb::Retry(args) => wait(false, verbs::control::run(args, Act::Retry)),
         Verb::Ca(args) => wait(false, verbs::ca::run(args)),
         Verb::Peer(args) => wait(false, verbs::peer::run(args)),
+        Verb::Setup(args) => wait(false, verbs::account::setup(args)),
+        Verb::Login(args) => wait(false, verbs::account::login(args)),
+        Verb::Logout(args) => wait(false, verbs::account::logout(args)),
+        Verb::Whoami(args) => wait(false, verbs::account::whoami(args)),
+        Verb::Password(args) => wait(false, verbs::account::password(args)),
+        Verb::SecondFactor(args) => wait(false, verbs::account::second_factor(args)),
+        Verb::User(args) => wait(false, verbs::people::user(args)),
+        Verb::Role(args) => wait(false, verbs::people::roles(args)),
+        Verb::Session(args) => wait(false, verbs::people::session(args)),
+        Verb::Token(args) => wait(false, verbs::token::run(args)),
+        Verb::Audit(args) => wait(false, verbs::audit::run(args)),
         Verb::TestConnection(args) => wait(false, verbs::test_connection::run(args)),
         Verb::Apply(args) => wait(false, verbs::apply::run(args)),
     }

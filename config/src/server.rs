@@ -30,6 +30,19 @@ impl Profile {
     }
 }
 
+/// Who must have a second factor to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondFactorPolicy {
+    /// Nobody.
+    Optional,
+    /// Whoever may change something for others.
+    Admins,
+    /// They, and whoever may read messages.
+    Phi,
+    /// Everybody.
+    All,
+}
+
 /// The settings of the whole engine, `server.toml`.
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -49,6 +62,8 @@ pub struct Server {
     pub key_beside_data: bool,
     /// Where the admin API listens.
     pub api_listen: SocketAddr,
+    /// Who must have a second factor to sign in to it.
+    pub second_factor: SecondFactorPolicy,
     /// Bytes of the store's disk to keep free; `None` = 5 % of it, at least 256 MiB and at most 4 GiB.
     pub disk_reserve: Option<u64>,
 }
@@ -120,13 +135,31 @@ const STORE_FIELDS: &[Field] = &[
     .examples(&["\"file:/etc/hilum/store.key\"", "\"cred:store-key\"", "\"env:HILUM_STORE_KEY\"", "\"cmd:/usr/local/bin/unwrap-key hilum\""]),
 ];
 
-const API_FIELDS: &[Field] = &[Field::default(
-    "listen",
-    "Where the admin API listens. The unix socket in the data folder is always there.",
-    Kind::ListenAddress,
-    "127.0.0.1:8480",
-)
-.examples(&["\"127.0.0.1:8480\""])];
+const API_FIELDS: &[Field] = &[
+    Field::default(
+        "listen",
+        "Where the admin API listens: an address of this machine. The unix socket in the data folder is always there.",
+        Kind::ListenAddress,
+        "127.0.0.1:8480",
+    )
+    .examples(&["\"127.0.0.1:8480\""]),
+    Field::default(
+        "second_factor",
+        "Who must have a second factor, and may do nothing else before they have added one.",
+        Kind::Choice(SECOND_FACTORS),
+        "admins",
+    ),
+];
+
+const SECOND_FACTORS: &[Choice] = &[
+    Choice { name: "optional", doc: "Nobody must." },
+    Choice {
+        name: "admins",
+        doc: "Whoever may apply channels, or manage peers, certificates, users, roles or sessions.",
+    },
+    Choice { name: "phi", doc: "They, and whoever may read messages or error texts." },
+    Choice { name: "all", doc: "Everybody." },
+];
 
 const LIMIT_FIELDS: &[Field] = &[
     Field::optional(
@@ -176,6 +209,7 @@ impl Server {
             store_url: store_url?,
             store_key: store_key?,
             api_listen: api_listen?,
+            second_factor: second_factor(api.choice("second_factor")?),
             disk_reserve: limits.size("disk_reserve"),
         };
         let accepted = server.check_key(&engine, &store, diags);
@@ -200,6 +234,15 @@ impl Server {
                 .help(format!("or accept it: `acknowledge = [\"{KEY_BESIDE_DATA}\"]` under `[server]`"));
         }
         !refused
+    }
+}
+
+fn second_factor(word: &str) -> SecondFactorPolicy {
+    match word {
+        "optional" => SecondFactorPolicy::Optional,
+        "phi" => SecondFactorPolicy::Phi,
+        "all" => SecondFactorPolicy::All,
+        _ => SecondFactorPolicy::Admins,
     }
 }
 

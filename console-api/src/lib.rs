@@ -3,12 +3,16 @@
 //! `service` does things, `routes` speaks HTTP and JSON. Nothing reaches the engine or the store
 //! for a person but through `service`.
 
+mod denials;
 mod json;
+mod listener;
 mod problem;
 mod routes;
 pub mod service;
 mod socket;
 
+pub use listener::Listener;
 pub use problem::Problem;
-pub use routes::router;
+pub use routes::{Call, Needs, Route, document, router, table};
+pub use service::Service;
 pub use socket::Socket;

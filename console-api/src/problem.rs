@@ -1,8 +1,8 @@
 //! Refusals and errors as `application/problem+json` (RFC 9457).
 
-use auth::RegistryError;
+use auth::{AccountError, RegistryError};
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{ActError, ApplyError};
 use serde_json::json;
@@ -21,12 +21,14 @@ pub struct Problem {
     pub detail: Option<String>,
     /// What to do next.
     pub hint: Option<String>,
+    /// Seconds after which the same request may be answered.
+    pub retry_after_s: Option<u64>,
 }
 
 impl Problem {
     /// A problem with its sentence.
     pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Problem {
-        Problem { status, code, title: title.into(), detail: None, hint: None }
+        Problem { status, code, title: title.into(), detail: None, hint: None, retry_after_s: None }
     }
 
     /// What was asked for does not exist, or not for this person: the two look alike.
@@ -34,9 +36,62 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "not_found", format!("no such {what}"))
     }
 
-    /// The request makes no sense.
+    /// The request can be read, but not be meant.
     pub fn invalid(title: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid", title)
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title)
+    }
+
+    /// Nobody is signed in.
+    pub fn unauthenticated() -> Problem {
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "nobody is signed in")
+            .hint("`hilum login` signs in; a session ends after half an hour without a request")
+    }
+
+    /// Somebody is signed in, but must add a second factor first.
+    pub fn confined() -> Problem {
+        let title = "a second factor is needed before anything else";
+        Problem::new(StatusCode::FORBIDDEN, "second_factor_needed", title)
+            .hint("`hilum second-factor` adds one")
+    }
+
+    /// The path is there, but not for this method.
+    pub fn method() -> Problem {
+        let title = "this route is asked with another method";
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", title)
+    }
+
+    /// The body is not said to be JSON.
+    pub fn not_json() -> Problem {
+        let title = "the body must be `application/json`";
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", title)
+    }
+
+    /// The body did not come whole.
+    pub fn unread_body(error: &axum::Error) -> Problem {
+        let mut cause = std::error::Error::source(error);
+        while let Some(inner) = cause {
+            if inner.is::<http_body_util::LengthLimitError>() {
+                let title = "the body is longer than 1 MiB";
+                return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_long", title);
+            }
+            cause = inner.source();
+        }
+        Problem::new(StatusCode::BAD_REQUEST, "unreadable", "the body did not come whole")
+    }
+
+    /// The body is no JSON, or JSON of another shape. What was sent is not quoted.
+    pub fn malformed(error: &serde_json::Error) -> Problem {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        match error.classify() {
+            serde_json::error::Category::Data => Problem::invalid(format!(
+                "the request is not of the shape that this route takes, at {place}"
+            )),
+            _ => Problem::new(
+                StatusCode::BAD_REQUEST,
+                "unreadable",
+                format!("the body is no JSON at {place}"),
+            ),
+        }
     }
 
     /// It makes sense, but not in this state.
@@ -56,6 +111,12 @@ impl Problem {
     /// Adds what there is more to say.
     pub fn detail(mut self, detail: impl Into<String>) -> Problem {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds when to try again.
+    fn retry_after(mut self, seconds: u64) -> Problem {
+        self.retry_after_s = Some(seconds);
         self
     }
 
@@ -134,6 +195,29 @@ impl From<RegistryError> for Problem {
     }
 }
 
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Problem {
+        let sentence = error.to_string();
+        match error {
+            AccountError::Credentials => {
+                Problem::new(StatusCode::UNAUTHORIZED, "invalid_credentials", sentence)
+            }
+            AccountError::TooMany { retry_s } => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many", sentence)
+                    .hint(format!("try again in {retry_s} seconds"))
+                    .retry_after(retry_s)
+            }
+            AccountError::Invalid(_) => Problem::invalid(sentence),
+            AccountError::StepUp => Problem::new(StatusCode::FORBIDDEN, "step_up_needed", sentence)
+                .hint("`hilum login --step-up` asks for it"),
+            AccountError::Beyond(_) => Problem::new(StatusCode::FORBIDDEN, "beyond", sentence),
+            AccountError::Absent(what) => Problem::absent(what),
+            AccountError::Refused(_) => Problem::conflict("refused", sentence),
+            AccountError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({
@@ -145,6 +229,10 @@ impl IntoResponse for Problem {
             "hint": self.hint,
         });
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        (self.status, kind, Json(body)).into_response()
+        let mut response = (self.status, kind, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }

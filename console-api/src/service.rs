@@ -1,10 +1,12 @@
 //! What people may do, as functions: permit, then deed, then audit record in the same transaction.
 
+mod accounts;
+mod audit;
 mod registry;
 
 use std::sync::Arc;
 
-use auth::{Permit, Registry, grants};
+use auth::{Accounts, Permit, Registry, grants};
 use config::Name;
 use engine::{
     ChannelChange, Discarded, Engine, ReplayOrder, Replayed, Selection, Status, Trace, Trial,
@@ -15,6 +17,7 @@ use store::{
 };
 use uuid::Uuid;
 
+use crate::denials::Denials;
 use crate::problem::Problem;
 
 pub use registry::{CertificateView, Inspected, PeerView};
@@ -24,6 +27,8 @@ pub use registry::{CertificateView, Inspected, PeerView};
 pub struct Service {
     engine: Engine,
     registry: Arc<Registry>,
+    accounts: Arc<Accounts>,
+    denials: Arc<Denials>,
 }
 
 /// Why somebody does something, and the request it came with.
@@ -34,9 +39,9 @@ pub struct Why {
 }
 
 impl Service {
-    /// Over a running engine and its registry of peers.
-    pub fn new(engine: Engine, registry: Arc<Registry>) -> Service {
-        Service { engine, registry }
+    /// Over a running engine, its registry of peers and its accounts.
+    pub fn new(engine: Engine, registry: Arc<Registry>, accounts: Arc<Accounts>) -> Service {
+        Service { engine, registry, accounts, denials: Arc::default() }
     }
 
     /// The time by the engine's clock, microseconds UTC.
@@ -296,10 +301,10 @@ impl Service {
     /// What `apply` would do.
     pub fn preview_apply(
         &self,
-        _permit: &Permit<grants::ChannelRead>,
+        permit: &Permit<grants::ChannelRead>,
         channels: &[Name],
     ) -> Result<Vec<ChannelChange>, Problem> {
-        Ok(self.engine.preview_apply(channels)?)
+        Ok(self.engine.preview_apply(permit.scope(), channels)?)
     }
 
     /// Puts the site's files into force.

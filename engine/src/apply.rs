@@ -87,9 +87,13 @@ struct Step {
 
 impl Engine {
     /// Says what `apply` would do.
-    pub fn preview_apply(&self, channels: &[Name]) -> Result<Vec<ChannelChange>, ApplyError> {
-        let site = self.read_site(channels)?;
-        let steps = self.steps(&site, channels);
+    pub fn preview_apply(
+        &self,
+        scope: &Scope,
+        channels: &[Name],
+    ) -> Result<Vec<ChannelChange>, ApplyError> {
+        let site = self.read_site(scope, channels)?;
+        let steps = self.steps(&site, scope, channels);
         self.check_hops(&steps)?;
         Ok(steps.into_iter().map(|step| step.change).collect())
     }
@@ -104,8 +108,8 @@ impl Engine {
     ) -> Result<Vec<ChannelChange>, ApplyError> {
         let _one_at_a_time = self.inner.applying.lock().await;
         self.refresh_certificates().await;
-        let site = self.read_site(channels)?;
-        let steps = self.steps(&site, channels);
+        let site = self.read_site(scope, channels)?;
+        let steps = self.steps(&site, scope, channels);
         if steps.is_empty() {
             return Ok(Vec::new());
         }
@@ -132,28 +136,36 @@ impl Engine {
         Ok(changes)
     }
 
-    fn read_site(&self, channels: &[Name]) -> Result<Site, ApplyError> {
+    /// The site as its files are now. What lies outside the scope is as if it were not there.
+    fn read_site(&self, scope: &Scope, channels: &[Name]) -> Result<Site, ApplyError> {
         let (site, diagnostics) = site::check(&self.inner.paths.site, Some(&self.inner.paths.data));
-        let concerns = |name: &Name| channels.is_empty() || channels.contains(name);
-        match site {
-            Some(site) if !site.broken.iter().any(concerns) && !address_clash(&diagnostics) => {
-                Ok(site)
+        let concerns = |name: &Name| {
+            scope.holds(name.as_str()) && (channels.is_empty() || channels.contains(name))
+        };
+        let site = match site {
+            Some(site) if !site.broken.iter().any(concerns) && !address_clash(&diagnostics) => site,
+            Some(_) | None => {
+                return Err(ApplyError::Broken(match scope {
+                    Scope::All => diagnostics.render(false),
+                    // The problems quote the files of other channels.
+                    Scope::Channels(_) => "`hilum check` shows them on the machine".to_owned(),
+                }));
             }
-            Some(_) | None => Err(ApplyError::Broken(diagnostics.render(false))),
+        };
+        let known = |name: &Name| {
+            scope.holds(name.as_str())
+                && (site.channels.contains_key(name) || self.channel(name).is_some())
+        };
+        match channels.iter().find(|name| !known(name)) {
+            Some(unknown) => Err(ApplyError::NoChannel(unknown.to_string())),
+            None => Ok(site),
         }
-        .and_then(|site| {
-            match channels
-                .iter()
-                .find(|name| !site.channels.contains_key(*name) && self.channel(name).is_none())
-            {
-                Some(unknown) => Err(ApplyError::NoChannel(unknown.to_string())),
-                None => Ok(site),
-            }
-        })
     }
 
-    fn steps(&self, site: &Site, channels: &[Name]) -> Vec<Step> {
-        let chosen = |name: &Name| channels.is_empty() || channels.contains(name);
+    fn steps(&self, site: &Site, scope: &Scope, channels: &[Name]) -> Vec<Step> {
+        let chosen = |name: &Name| {
+            scope.holds(name.as_str()) && (channels.is_empty() || channels.contains(name))
+        };
         let mut steps = Vec::new();
         for plan in site.channels.values().filter(|plan| chosen(&plan.file.name)) {
             let running = self.channel(&plan.file.name);

@@ -89,6 +89,7 @@ impl Engine {
         let clock = Clock;
         let started_us = clock.now_us();
         let opened = open(&site, started_us).await?;
+        posture::check_owner(site.server.profile, &opened.store).await?;
         if let Some(key) = &opened.key_made {
             tracing::warn!(
                 code = "key.made",

@@ -3,6 +3,8 @@
 use config::site::exposures;
 use config::{Profile, Server};
 
+use store::Store;
+
 use crate::StartOptions;
 use crate::site::Site;
 use crate::start_error::StartError;
@@ -25,18 +27,23 @@ pub fn check(site: &Site, options: &StartOptions) -> Result<Vec<String>, StartEr
     }
     match site.server.profile {
         Profile::Development => Ok(concerns.into_iter().chain(standing(&site.server)).collect()),
-        Profile::Production => {
-            // decisions.md 7: an administrator with a second factor. There are no accounts in this version.
-            concerns.push(
-                "production needs a claimed administrator, and this version has no accounts"
-                    .to_owned(),
-            );
-            Err(StartError::Posture(format!(
-                "the profile `production` is refused:\n  {}",
-                concerns.join("\n  ")
-            )))
-        }
+        Profile::Production if concerns.is_empty() => Ok(standing(&site.server)),
+        Profile::Production => Err(refused(&concerns)),
     }
+}
+
+/// What production asks of the store: somebody who owns the system, can sign in, and has a second factor (decisions.md 7).
+pub async fn check_owner(profile: Profile, store: &Store) -> Result<(), StartError> {
+    if profile == Profile::Production && !store.has_safe_owner().await? {
+        let missing = "nobody owns the system: start it with the profile `development`, and claim it with `hilum setup`";
+        return Err(refused(&[missing.to_owned()]));
+    }
+    Ok(())
+}
+
+fn refused(concerns: &[String]) -> StartError {
+    let concerns = concerns.join("\n  ");
+    StartError::Posture(format!("the profile `production` is refused:\n  {concerns}"))
 }
 
 /// What is worth a warning as long as it stays so.

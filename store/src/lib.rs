@@ -7,6 +7,7 @@
 //! The store knows bytes and states, never HL7. The engine writes by ownership of channels ([`Store::own`]); people read within a [`Scope`],
 //! and what they do is a transaction of its own with its audit record inside.
 
+mod accounts;
 mod acks;
 mod act;
 mod audit;
@@ -44,11 +45,17 @@ mod token;
 mod unreadable;
 mod writer;
 
+pub use accounts::{
+    Credentials, Granted, Locking, NewServiceToken, NewSession, NewUser, SecondFactor,
+    ServiceToken, SessionRow, SignIn, User, UserState,
+};
 pub use acks::{Answered, Owed, OwedBy};
 pub use act::{Discarded, Moved, NewRevision, RawReplay, Replayed, SentReplay};
-pub use audit::{Act, ActOutcome, Actor, ActorKind, AuditFault, AuditReport, Target};
+pub use audit::{Act, ActOutcome, Actor, ActorKind, AuditFault, AuditReport, Source, Target};
 pub use error::{OpenError, StoreError};
-pub use ids::{AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId};
+pub use ids::{
+    AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId, UserId,
+};
 pub use lease::Lease;
 pub use open::{Opened, Options};
 pub use peers::{
@@ -56,10 +63,10 @@ pub use peers::{
     PeerRights, PeerState, Revocation, RevocationList,
 };
 pub use read::{
-    AttemptDetail, BodyOf, ChannelStatus, Child, Counted, Cursor, CursorError, DeadGroup, DeadKey,
-    DeliveryDetail, DestinationStatus, Letter, MessageDetail, MessageFilter, MessageState,
-    MessageSummary, Messages, Page, QueuedDelivery, Revision, RevisionSummary, SealedText,
-    Undecided,
+    AttemptDetail, AuditFilter, AuditRecord, BodyOf, ChannelStatus, Child, Counted, Cursor,
+    CursorError, DeadGroup, DeadKey, DeliveryDetail, DestinationStatus, Letter, MessageDetail,
+    MessageFilter, MessageState, MessageSummary, Messages, Page, QueuedDelivery, Revision,
+    RevisionSummary, SealedText, Undecided,
 };
 pub use receipt::{
     AckPart, Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit,

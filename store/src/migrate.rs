@@ -27,6 +27,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(2, "0002_batch.sql"),
     migration!(3, "0003_peers.sql"),
     migration!(4, "0004_acknowledgements.sql"),
+    migration!(5, "0005_accounts.sql"),
+    migration!(6, "0006_audit_epochs.sql"),
 ];
 
 /// The first schema whose stores have a key for secrets.

@@ -101,7 +101,6 @@ impl Store {
             tokio::spawn(writing.run());
             desks.push(desk);
         }
-        let recorder = Recorder::new(started.log_id, options.node.to_owned());
         let store = Store::new(crate::store::Parts {
             desks,
             seats,
@@ -110,7 +109,7 @@ impl Store {
             ring,
             tokens: started.tokens,
             secrets: started.secrets,
-            recorder,
+            recorder: started.recorder,
             failing,
             node: options.node.to_owned(),
             version: options.version.to_owned(),
@@ -197,7 +196,7 @@ async fn connect(found: Found) -> Result<(Vec<Box<dyn Backend>>, Pool), OpenErro
 }
 
 struct Started {
-    log_id: Uuid,
+    recorder: Recorder,
     tokens: Tokens,
     secrets: DataKey,
     clean: bool,
@@ -215,7 +214,7 @@ async fn start(
     let done = async {
         migrate::migrate(backend, stored.map_or(0, |stored| stored.schema), now_us).await?;
         match stored {
-            None => found_store(backend, options, wrapping, kek, now_us).await?,
+            None => found_store(backend, wrapping, kek, now_us).await?,
             Some(stored) if stored.schema < migrate::SECRETS => {
                 make_key(backend, wrapping, Purpose::Secret, now_us).await?
             }
@@ -227,11 +226,19 @@ async fn start(
         let log_id =
             log_id.ok_or_else(|| StoreError::Internal("the store has no log id".to_owned()))?;
         let (tokens, secrets) = long_lived(backend, wrapping).await?;
-        Ok(Started { log_id, tokens, secrets, clean })
+        let place = (options.data_dir, &secrets, log_id);
+        let (sealer, begun) = audit::Sealer::open(backend, place, now_us).await?;
+        let recorder = Recorder::new(log_id, options.node.to_owned(), sealer);
+        if let Some(begun) = begun {
+            let action = if stored.is_none() { "store.created" } else { begun.action() };
+            record_key(backend, &recorder, (options, kek), (action, now_us)).await?;
+        }
+        Ok(Started { recorder, tokens, secrets, clean })
     };
     match done.await {
         Ok(started) => {
             backend.commit().await.map_err(unopened)?;
+            started.recorder.sealer.settle();
             Ok(started)
         }
         Err(error) => {
@@ -251,10 +258,9 @@ fn unopened(error: StoreError) -> OpenError {
     }
 }
 
-/// What a new store begins with: its facts, its long-lived keys, and the first record of its audit log.
+/// What a new store begins with: its facts, its long-lived keys, and an empty audit log.
 async fn found_store(
     backend: &mut dyn Backend,
-    options: &Options<'_>,
     wrapping: &Wrapping,
     kek: KekId,
     now_us: i64,
@@ -266,22 +272,28 @@ async fn found_store(
     for purpose in LONG_LIVED {
         make_key(backend, wrapping, purpose, now_us).await?;
     }
-    audit::begin(backend, log_id).await?;
-    let act = Act {
-        actor: Actor { id: "engine".to_owned(), kind: ActorKind::System, name: None, auth: None },
-        action: "store.created",
-        purpose: None,
-        request: None,
-        now_us,
-    };
-    let target = Target { kind: "store", id: Some(log_id.to_string()), channel: None };
+    audit::begin(backend, log_id).await
+}
+
+/// The record that names the key by which it and those after it are sealed; of a new store it is the first one.
+async fn record_key(
+    backend: &mut dyn Backend,
+    recorder: &Recorder,
+    (options, kek): (&Options<'_>, KekId),
+    (action, now_us): (&'static str, i64),
+) -> Result<(), StoreError> {
+    let actor = Actor::new(ActorKind::System, "engine");
+    let act = Act { actor, action, purpose: None, request: None, now_us };
+    let id = Some(recorder.log_id.to_string());
+    let target = Target { kind: "store", id, channel: None };
+    let public = recorder.sealer.newest().unwrap_or_default();
     let after = Json::object([
         ("kek", Json::text(kek.to_string())),
         ("schema", Json::Int(migrate::KNOWN)),
         ("version", Json::text(options.version)),
+        ("seal_key", Json::text(audit::hex(&public))),
     ]);
-    let recorder = Recorder::new(log_id, options.node.to_owned());
-    audit::append(backend, &recorder, &Entry::success(&act, target, Json::Null, after)).await
+    audit::append(backend, recorder, &Entry::success(&act, target, Json::Null, after)).await
 }
 
 async fn make_key(

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use config::Name;
 use tokio::sync::{oneshot, watch};
 
-use crate::audit::{self, AuditReport, Recorder};
+use crate::audit::{self, Act, Actor, ActorKind, AuditReport, Entry, Json, Recorder, Target};
 use crate::backend::Done;
 use crate::channels::Channels;
 use crate::error::StoreError;
@@ -280,7 +280,34 @@ impl Store {
 
     /// Walks the whole audit log.
     pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
-        audit::verify(&self.inner.reader, self.inner.recorder.log_id).await
+        let Recorder { log_id, sealer, .. } = &self.inner.recorder;
+        audit::verify(&self.inner.reader, *log_id, sealer.public()).await
+    }
+
+    /// Ends the epoch of the audit log when its day is over: from then on another key seals, and the old one is gone.
+    pub async fn keep_audit(&self, now_us: i64) -> Result<(), StoreError> {
+        let Parts { recorder, secrets, desks, .. } = &*self.inner;
+        if !recorder.sealer.is_over(now_us) {
+            return Ok(());
+        }
+        let next = recorder.sealer.prepare_next(secrets, now_us)?;
+        let desk = desks.first().ok_or(StoreError::Closed)?;
+        let parts = Arc::clone(&self.inner);
+        let settled = Arc::clone(&self.inner);
+        desk.run(move |session| {
+            Box::pin(async move {
+                let actor = Actor::new(ActorKind::System, "engine");
+                let action = audit::HAND_OVER;
+                let act = Act { actor, action, purpose: None, request: None, now_us };
+                let target = Target { kind: "audit-log", id: None, channel: None };
+                let after = audit::key_of_epoch(&next.1);
+                let entry = Entry::success(&act, target, Json::Null, after);
+                audit::append(session, &parts.recorder, &entry).await?;
+                parts.recorder.sealer.hand_over(session, next, now_us).await?;
+                Ok(Done::new(()).and_then(move || settled.recorder.sealer.settle()))
+            })
+        })
+        .await
     }
 
     /// Writes what is queued, notes that the end was clean, and closes every connection.

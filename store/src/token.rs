@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::error::StoreError;
-use crate::ids::{ChannelId, DestinationId};
+use crate::ids::{ChannelId, DestinationId, UserId};
 
 /// The lane of a delivery at its destination: a keyed token of the order key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,6 +91,11 @@ impl Tokens {
     /// The application acknowledgement of one message, as it comes in at one channel.
     pub(crate) fn application_ack(&self, channel: &Name, control_id: &[u8]) -> Token {
         token(&self.index, &[b"application-ack", channel.as_str().as_bytes(), control_id])
+    }
+
+    /// A recovery code of a user.
+    pub(crate) fn recovery(&self, user: UserId, code: &str) -> Token {
+        token(&self.index, &[b"recovery", user.as_bytes(), code.as_bytes()])
     }
 
     pub(crate) fn control_id(&self, control_id: &str) -> Token {

@@ -8,6 +8,7 @@
 )]
 
 mod acks;
+mod api;
 mod applying;
 mod connections;
 mod crash_points;

@@ -46,7 +46,12 @@ pub struct Engine {
 impl Engine {
     /// Starts `hilum serve` on a site and waits for its `ready` line.
     pub fn start(hilum: Command, site: &Site) -> Result<Engine, Ended> {
-        let engine = Engine::spawn(hilum, site);
+        Engine::start_with(hilum, site, &[])
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(hilum: Command, site: &Site, more: &[&str]) -> Result<Engine, Ended> {
+        let engine = Engine::spawn_with(hilum, site, more);
         if engine.wait_said(wait::PATIENCE, |line| line.starts_with("ready")) {
             return Ok(engine);
         }
@@ -54,8 +59,12 @@ impl Engine {
     }
 
     /// Starts it and waits for nothing.
-    pub fn spawn(mut hilum: Command, site: &Site) -> Engine {
-        hilum.arg("serve").arg(site.folder()).arg("--data").arg(site.data());
+    pub fn spawn(hilum: Command, site: &Site) -> Engine {
+        Engine::spawn_with(hilum, site, &[])
+    }
+
+    fn spawn_with(mut hilum: Command, site: &Site, more: &[&str]) -> Engine {
+        hilum.arg("serve").arg(site.folder()).arg("--data").arg(site.data()).args(more);
         let mut child =
             hilum.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let said = Arc::new(Said::default());

@@ -9,6 +9,7 @@
     reason = "a harness stops its test by panicking, and says why on stderr"
 )]
 
+pub mod admin;
 pub mod certificates;
 pub mod corpus;
 pub mod engine;

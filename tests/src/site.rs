@@ -1,10 +1,11 @@
 //! A site in a folder of its own, on either store, and the engine that runs it.
 
 use crate::engine::{Ended, Engine};
-use crate::postgres::Database;
+use crate::postgres::{Database, query};
 use crate::status::Status;
 use crate::{ports, verbs, wait};
 use std::fs;
+use std::io::{Seek, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -23,6 +24,7 @@ pub struct Site {
     folder: TempDir,
     data: PathBuf,
     server: String,
+    api: SocketAddr,
     database: Option<Database>,
 }
 
@@ -59,8 +61,9 @@ impl Site {
 
     fn make(url: &str, database: Option<Database>) -> Site {
         let folder = tempfile::Builder::new().prefix("hilum-it.").tempdir().unwrap();
-        let server = format!("[store]\nurl = \"{url}\"\n");
-        let site = Site { data: folder.path().join("data"), folder, server, database };
+        let api = ports::free();
+        let server = format!("[api]\nlisten = \"{api}\"\n[store]\nurl = \"{url}\"\n");
+        let site = Site { data: folder.path().join("data"), folder, server, api, database };
         site.write("server.toml", &site.server);
         for folder in ["channels", "tables"] {
             fs::create_dir_all(site.path(folder)).unwrap();
@@ -81,6 +84,23 @@ impl Site {
     /// Where the engine keeps its data.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// Where the admin API listens.
+    pub fn api(&self) -> SocketAddr {
+        self.api
+    }
+
+    /// Every audit record as text, in no order.
+    pub fn audit_text(&self) -> String {
+        match self.database() {
+            Some(url) => query(&url, "select convert_from(rec, 'UTF8') from audit_log"),
+            None => ["hilum.db", "hilum.db-wal"]
+                .iter()
+                .filter_map(|name| fs::read(self.data.join(name)).ok())
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                .collect(),
+        }
     }
 
     /// The database, when it is in PostgreSQL.
@@ -130,6 +150,15 @@ impl Site {
     pub fn verb(&self, arguments: &[&str]) -> verbs::Output {
         let mut command = verbs::hilum();
         command.args(arguments).arg("--data").arg(&self.data);
+        verbs::run(command)
+    }
+
+    /// Runs a verb against the running engine, with lines to read.
+    pub fn verb_reading(&self, arguments: &[&str], lines: &str) -> verbs::Output {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(lines.as_bytes()).and_then(|()| file.rewind()).unwrap();
+        let mut command = verbs::hilum();
+        command.args(arguments).arg("--data").arg(&self.data).stdin(file);
         verbs::run(command)
     }
 

@@ -44,6 +44,9 @@ impl Registry {
     async fn round(&self, memory: &mut Memory) {
         let now_us = self.now_us();
         self.renew_lists(now_us).await;
+        if let Err(error) = self.store.keep_audit(now_us).await {
+            tracing::error!(code = "audit.key", %error, "the audit log is sealed with the key of another day; trying again");
+        }
         let files = self.files();
         let ended = self
             .book()
@@ -97,12 +100,7 @@ impl Registry {
     async fn record(&self, refusal: Refusal) {
         let Refusal { channel, address, why, at_us, more } = refusal;
         let mut act = act("peer.refused", at_us);
-        act.actor = Actor {
-            id: format!("address:{address}"),
-            kind: ActorKind::Peer,
-            name: None,
-            auth: None,
-        };
+        act.actor = Actor::new(ActorKind::Peer, format!("address:{address}"));
         if more > 0 {
             act.purpose = Some(format!("{more} more within a minute"));
         }
@@ -116,6 +114,6 @@ impl Registry {
 }
 
 fn act(action: &'static str, now_us: i64) -> Act {
-    let actor = Actor { id: "engine".to_owned(), kind: ActorKind::System, name: None, auth: None };
+    let actor = Actor::new(ActorKind::System, "engine");
     Act { actor, action, purpose: None, request: None, now_us }
 }

@@ -79,6 +79,8 @@ impl Home {
             kind: ActorKind::User,
             name: None,
             auth: Some("test".to_owned()),
+            session: None,
+            source: None,
         };
         Act { actor, action, purpose: None, request: None, now_us: (self.now_us)() }
     }

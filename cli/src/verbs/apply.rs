@@ -10,9 +10,11 @@ use crate::say;
 
 /// Runs the verb.
 pub async fn run(args: Apply) -> Outcome {
-    let request =
-        json!({ "channels": args.channels, "reason": args.reason, "preview": args.preview });
-    let answer = Api::of(&args.target).post("/api/v1/apply", &request).await?;
+    let (path, request) = match args.preview {
+        true => ("/api/v1/apply/preview", json!({ "channels": args.channels })),
+        false => ("/api/v1/apply", json!({ "channels": args.channels, "reason": args.reason })),
+    };
+    let answer = Api::of(&args.target)?.post(path, &request).await?;
     match args.target.format {
         Format::Json => say::data(&format!("{answer:#}\n")),
         Format::Text => show(&answer, args.preview),

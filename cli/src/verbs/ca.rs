@@ -53,7 +53,7 @@ pub async fn run(args: Ca) -> Outcome {
 }
 
 async fn post(target: &Target, verb: &str, request: &Value) -> Result<Value, Failure> {
-    Api::of(target).post(&format!("/api/v1/ca/{verb}"), request).await
+    Api::of(target)?.post(&format!("/api/v1/ca/{verb}"), request).await
 }
 
 fn show(target: &Target, answer: &Value, words: impl FnOnce() -> String) -> Outcome {

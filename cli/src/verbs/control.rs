@@ -31,7 +31,7 @@ pub async fn run(args: Control, act: Act) -> Outcome {
     };
     let request = json!({ "channel": channel, "destination": destination, "reason": args.reason });
     let answer =
-        Api::of(&args.target).post(&format!("/api/v1/destinations/{verb}"), &request).await?;
+        Api::of(&args.target)?.post(&format!("/api/v1/destinations/{verb}"), &request).await?;
     match args.target.format {
         Format::Json => say::data(&format!("{answer:#}\n")),
         Format::Text => {

@@ -12,7 +12,7 @@ use crate::table::{Table, time};
 /// Runs `hilum dead`.
 pub async fn list_groups(args: Dead) -> Outcome {
     let filter = json!({ "channel": args.channel, "destination": args.destination });
-    let answer = Api::of(&args.target).post("/api/v1/dead/search", &filter).await?;
+    let answer = Api::of(&args.target)?.post("/api/v1/dead/search", &filter).await?;
     match args.target.format {
         Format::Json => say::data(&format!("{answer:#}\n")),
         Format::Text => show(&answer),
@@ -56,14 +56,14 @@ pub async fn replay(args: Replay) -> Outcome {
     request["destinations"] = json!(args.to);
     request["token"] = json!(args.token);
     request["preview"] = json!(args.preview);
-    let answer = Api::of(&args.target).post("/api/v1/replay", &request).await?;
+    let answer = Api::of(&args.target)?.post("/api/v1/replay", &request).await?;
     report(&answer, args.target.format, if args.preview { "would replay" } else { "replayed" })
 }
 
 /// Runs `hilum discard`.
 pub async fn discard(args: Discard) -> Outcome {
     let request = select(&args.selection)?;
-    let answer = Api::of(&args.target).post("/api/v1/discard", &request).await?;
+    let answer = Api::of(&args.target)?.post("/api/v1/discard", &request).await?;
     report(&answer, args.target.format, "discarded")
 }
 

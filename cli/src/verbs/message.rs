@@ -11,14 +11,14 @@ use crate::table::{span, time};
 
 /// Runs the verb.
 pub async fn run(args: Message) -> Outcome {
-    let api = Api::of(&args.target);
+    let api = Api::of(&args.target)?;
     let found = api.post("/api/v1/messages/find", &json!({ "id": args.id })).await?;
     let id = text(&found, "id").to_owned();
     let answer = if args.body || args.sent.is_some() {
-        api.post(&format!("/api/v1/messages/{id}/body"), &json!({ "destination": args.sent }))
-            .await?
+        let request = json!({ "id": id, "destination": args.sent });
+        api.post("/api/v1/messages/body", &request).await?
     } else if args.steps {
-        api.post(&format!("/api/v1/messages/{id}/steps"), &json!({})).await?
+        api.post("/api/v1/messages/steps", &json!({ "id": id })).await?
     } else {
         found
     };

@@ -19,7 +19,7 @@ pub async fn run(args: Messages) -> Outcome {
         "channel": args.channel, "state": args.state, "type": args.kind, "control_id": args.id,
         "since_us": since_us, "limit": args.limit, "after": args.after,
     });
-    let page = Api::of(&args.target).post("/api/v1/messages/search", &filter).await?;
+    let page = Api::of(&args.target)?.post("/api/v1/messages/search", &filter).await?;
     match args.target.format {
         Format::Json => say::data(&format!("{page:#}\n")),
         Format::Text => show(&page),
@@ -27,7 +27,8 @@ pub async fn run(args: Messages) -> Outcome {
     Ok(())
 }
 
-fn ago(since: &str) -> Result<i64, Failure> {
+/// The time so long ago, microseconds UTC.
+pub fn ago(since: &str) -> Result<i64, Failure> {
     let span = config::parse_duration(since).ok_or_else(|| {
         Failure::new(Code::Usage, format!("`{since}` is not a length of time such as `2h`"))
     })?;

@@ -60,12 +60,12 @@ pub async fn run(args: Peer) -> Outcome {
 }
 
 async fn search(target: &Target, request: &Value) -> Result<Vec<Value>, Failure> {
-    let answer = Api::of(target).post("/api/v1/peers/search", request).await?;
+    let answer = Api::of(target)?.post("/api/v1/peers/search", request).await?;
     Ok(list(&answer, "peers").to_vec())
 }
 
 async fn act(target: &Target, verb: &str, request: &Value) -> Outcome {
-    let peer = Api::of(target).post(&format!("/api/v1/peers/{verb}"), request).await?;
+    let peer = Api::of(target)?.post(&format!("/api/v1/peers/{verb}"), request).await?;
     print(target, &peer)
 }
 

@@ -4,14 +4,16 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
-use auth::Registry;
-use console_api::Socket;
+use auth::{Accounts, Cost, Registry};
+use config::Server;
+use console_api::{Listener, Service, Socket};
 use engine::site::Site;
 use engine::{Clock, Ended, Engine, StartOptions};
 use net::PeerBook;
 use store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Serve;
@@ -34,12 +36,11 @@ pub async fn run(args: Serve) -> Outcome {
         .hint("mend the errors above; `hilum check` shows them again"));
     };
     let options = StartOptions { follow_files: args.dev, allow_root: args.allow_root };
-    let data = site.paths.data.clone();
+    let (data, server) = (site.paths.data.clone(), site.server.clone());
     let (engine, registry) = start(site, options).await?;
     let keeping = tokio::spawn(Arc::clone(&registry).keep());
     let (stop, stopped) = watch::channel(false);
-    let router = console_api::router(engine.clone(), registry);
-    let api = tokio::spawn(bind(&data)?.serve(router, stopped));
+    let api = serve_api(&engine, registry, (&data, &server), stopped).await?;
     ready(&engine);
     let ended = tokio::select! {
         name = asked_to_stop.asked() => {
@@ -67,6 +68,41 @@ async fn start(site: Site, options: StartOptions) -> Result<(Engine, Arc<Registr
         Some(registry) => Ok((engine, registry)),
         None => Err(Failure::new(Code::Undecided, "the registry of peers was not opened")),
     }
+}
+
+/// Answers on the socket and on the address, until told to stop.
+async fn serve_api(
+    engine: &Engine,
+    registry: Arc<Registry>,
+    (data, server): (&Path, &Server),
+    stopped: watch::Receiver<bool>,
+) -> Result<JoinHandle<()>, Failure> {
+    let clock: fn() -> i64 = || Clock.now_us();
+    let who = (server.node.clone(), server.second_factor);
+    let accounts =
+        Accounts::open(engine.store().clone(), data.to_owned(), who, (clock, Cost::DEFAULT)).await;
+    let accounts = accounts.map_err(|error| Failure::new(Code::Unreachable, error))?;
+    let accounts = Arc::new(accounts);
+    let router = console_api::router(Service::new(engine.clone(), registry, Arc::clone(&accounts)));
+    let socket = bind(data)?;
+    let listener = Listener::bind(server.api_listen).await.map_err(|error| {
+        Failure::new(
+            Code::Refused,
+            format!("the admin API cannot listen on {}: {error}", server.api_listen),
+        )
+        .hint("another engine may be there; `listen` under `[api]` in server.toml names another address")
+    })?;
+    let mut line = format!("admin API on http://{}", listener.address());
+    if accounts.setup_token_file().is_some() {
+        line.push_str("; nobody can sign in yet: `hilum setup` makes the first owner");
+    }
+    say::talk(&line);
+    Ok(tokio::spawn(async move {
+        tokio::join!(
+            socket.serve(router.clone(), stopped.clone()),
+            listener.serve(router, accounts, stopped)
+        );
+    }))
 }
 
 fn bind(data: &Path) -> Result<Socket, Failure> {

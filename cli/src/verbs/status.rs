@@ -11,7 +11,7 @@ use crate::table::{Table, span, time};
 
 /// Runs the verb.
 pub async fn run(args: Query) -> Outcome {
-    let status = Api::of(&args.target).get("/api/v1/status").await?;
+    let status = Api::of(&args.target)?.get("/api/v1/status").await?;
     match args.target.format {
         Format::Json => say::data(&format!("{status:#}\n")),
         Format::Text => say::data(&render(&status)),

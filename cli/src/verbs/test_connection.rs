@@ -18,7 +18,7 @@ pub async fn run(args: TestConnection) -> Outcome {
         "channel": args.channel, "destination": args.destination,
         "message": message, "reason": args.reason,
     });
-    let answer = Api::of(&args.target).post("/api/v1/destinations/test", &request).await?;
+    let answer = Api::of(&args.target)?.post("/api/v1/destinations/test", &request).await?;
     match args.target.format {
         Format::Json => say::data(&format!("{answer:#}\n")),
         Format::Text => say::data(&render(&answer)),

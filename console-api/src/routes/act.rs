@@ -1,18 +1,24 @@
 //! Routes that change something.
 
-use auth::Session;
-use axum::extract::{Extension, Json, State};
+use auth::grants::{
+    ChannelApply, ChannelRead, ConnectionControl, ConnectionTest, MessageDiscard, MessageReplay,
+    MonitorRead,
+};
+use axum::Json;
+use config::Name;
 use engine::{ReplayMode, ReplayOrder, Selection};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{maybe_name, name, names, permit};
+use super::table::{Answer, Call};
+use super::{maybe_name, name, names};
 use crate::json as shape;
 use crate::problem::Problem;
 use crate::service::{Service, Why};
 
 /// Which messages or dead letters.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Chosen {
     #[serde(default)]
@@ -31,7 +37,7 @@ pub struct Chosen {
 }
 
 /// How something is sent again.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Mode {
     AsSent,
@@ -57,12 +63,8 @@ impl Chosen {
     }
 }
 
-pub async fn replay(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(chosen): Json<Chosen>,
-) -> Result<Json<Value>, Problem> {
-    let permit = permit(&session)?;
+pub async fn replay(service: Service, call: Call<MessageReplay>, chosen: Chosen) -> Answer {
+    let permit = &call.permit;
     let why = chosen.why();
     let mode = match chosen.mode {
         Some(Mode::Raw) => ReplayMode::Raw,
@@ -75,17 +77,13 @@ pub async fn replay(
         token: chosen.token.clone(),
     };
     let done = match chosen.preview {
-        true => service.preview_replay(&permit, &order).await?,
-        false => service.replay(&permit, &order, &why).await?,
+        true => service.preview_replay(permit, &order).await?,
+        false => service.replay(permit, &order, &why).await?,
     };
     Ok(Json(shape::replayed(&done)))
 }
 
-pub async fn discard(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(chosen): Json<Chosen>,
-) -> Result<Json<Value>, Problem> {
+pub async fn discard(service: Service, call: Call<MessageDiscard>, chosen: Chosen) -> Answer {
     if chosen.mode.is_some()
         || !chosen.destinations.is_empty()
         || chosen.token.is_some()
@@ -93,12 +91,12 @@ pub async fn discard(
     {
         return Err(Problem::invalid("a discard has no mode, destinations, token or preview"));
     }
-    let done = service.discard(&permit(&session)?, &chosen.selection()?, &chosen.why()).await?;
+    let done = service.discard(&call.permit, &chosen.selection()?, &chosen.why()).await?;
     Ok(Json(shape::discarded(&done)))
 }
 
 /// One destination.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Control {
     channel: String,
@@ -106,62 +104,50 @@ pub struct Control {
     reason: Option<String>,
 }
 
-/// What is done with a destination.
-enum Verb {
-    Hold,
-    Resume,
-    Retry,
+pub async fn hold(service: Service, call: Call<ConnectionControl>, control: Control) -> Answer {
+    let (channel, destination, why) = control.read()?;
+    service.hold(&call.permit, (&channel, &destination), &why).await?;
+    after(&service, &call, &channel, &destination).await
 }
 
-pub async fn hold(
-    service: State<Service>,
-    session: Extension<Session>,
-    control: Json<Control>,
-) -> Answer {
-    control_destination(service, session, control, Verb::Hold).await
+pub async fn resume(service: Service, call: Call<ConnectionControl>, control: Control) -> Answer {
+    let (channel, destination, why) = control.read()?;
+    service.resume(&call.permit, (&channel, &destination), &why).await?;
+    after(&service, &call, &channel, &destination).await
 }
 
-pub async fn resume(
-    service: State<Service>,
-    session: Extension<Session>,
-    control: Json<Control>,
-) -> Answer {
-    control_destination(service, session, control, Verb::Resume).await
+pub async fn retry(service: Service, call: Call<ConnectionControl>, control: Control) -> Answer {
+    let (channel, destination, why) = control.read()?;
+    service.retry_now(&call.permit, (&channel, &destination), &why).await?;
+    after(&service, &call, &channel, &destination).await
 }
 
-pub async fn retry(
-    service: State<Service>,
-    session: Extension<Session>,
-    control: Json<Control>,
-) -> Answer {
-    control_destination(service, session, control, Verb::Retry).await
-}
-
-type Answer = Result<Json<Value>, Problem>;
-
-async fn control_destination(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(control): Json<Control>,
-    verb: Verb,
-) -> Answer {
-    let channel = name(&control.channel, "channel")?;
-    let destination = name(&control.destination, "destination")?;
-    let (permit, why) = (permit(&session)?, Why { reason: control.reason });
-    let which = (&channel, &destination);
-    match verb {
-        Verb::Hold => service.hold(&permit, which, &why).await?,
-        Verb::Resume => service.resume(&permit, which, &why).await?,
-        Verb::Retry => service.retry_now(&permit, which, &why).await?,
+impl Control {
+    fn read(self) -> Result<(Name, Name, Why), Problem> {
+        let channel = name(&self.channel, "channel")?;
+        let destination = name(&self.destination, "destination")?;
+        Ok((channel, destination, Why { reason: self.reason }))
     }
-    let status = service.status(&super::permit(&session)?).await?;
-    shape::destination_of(&status, &channel, &destination)
+}
+
+/// How the destination is now, for whoever may see it.
+async fn after(
+    service: &Service,
+    call: &Call<ConnectionControl>,
+    channel: &Name,
+    destination: &Name,
+) -> Answer {
+    let Some(permit) = call.session.permit::<MonitorRead>() else {
+        return Ok(Json(json!({ "name": destination.as_str() })));
+    };
+    let status = service.status(&permit).await?;
+    shape::destination_of(&status, channel, destination)
         .map(Json)
         .ok_or_else(|| Problem::absent("destination"))
 }
 
 /// One destination, and what is sent to it when the way is clear.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Test {
     channel: String,
@@ -170,43 +156,42 @@ pub struct Test {
     reason: Option<String>,
 }
 
-pub async fn test(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(test): Json<Test>,
-) -> Answer {
+pub async fn test(service: Service, call: Call<ConnectionTest>, test: Test) -> Answer {
     let channel = name(&test.channel, "channel")?;
     let destination = name(&test.destination, "destination")?;
     let why = Why { reason: test.reason };
     let message = test.message.map(String::into_bytes);
-    let trial = service
-        .test_connection(&permit(&session)?, (&channel, &destination), message, &why)
-        .await?;
+    let trial =
+        service.test_connection(&call.permit, (&channel, &destination), message, &why).await?;
     Ok(Json(shape::trial(trial)))
 }
 
 /// Which channels.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Apply {
     #[serde(default)]
     channels: Vec<String>,
     reason: Option<String>,
-    #[serde(default)]
-    preview: bool,
 }
 
-pub async fn apply(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(apply): Json<Apply>,
-) -> Answer {
+pub async fn apply(service: Service, call: Call<ChannelApply>, apply: Apply) -> Answer {
     let channels = names(&apply.channels, "channel")?;
-    let changes = match apply.preview {
-        true => service.preview_apply(&permit(&session)?, &channels)?,
-        false => {
-            service.apply(&permit(&session)?, &channels, &Why { reason: apply.reason }).await?
-        }
-    };
+    let why = Why { reason: apply.reason };
+    let changes = service.apply(&call.permit, &channels, &why).await?;
+    Ok(Json(json!({ "channels": changes.iter().map(shape::change).collect::<Vec<_>>() })))
+}
+
+/// Which channels, if not all.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Preview {
+    #[serde(default)]
+    channels: Vec<String>,
+}
+
+pub async fn preview_apply(service: Service, call: Call<ChannelRead>, preview: Preview) -> Answer {
+    let channels = names(&preview.channels, "channel")?;
+    let changes = service.preview_apply(&call.permit, &channels)?;
     Ok(Json(json!({ "channels": changes.iter().map(shape::change).collect::<Vec<_>>() })))
 }

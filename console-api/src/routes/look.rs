@@ -1,40 +1,34 @@
 //! Routes that only look.
 
-use auth::Session;
-use axum::extract::{Extension, Json, Path, State};
+use auth::grants::{DeadletterRead, MessageBody, MessageError, MessageMeta, MonitorRead};
+use axum::Json;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{Cursor, MessageFilter, MessageId, MessageState, Page};
 
-use super::{maybe_name, permit};
+use super::maybe_name;
+use super::table::{Answer, Call};
 use crate::json as shape;
 use crate::problem::Problem;
 use crate::service::{Service, Why};
-
-type Answer = Result<Json<Value>, Problem>;
 
 /// Rows of a page unless asked otherwise, and at most.
 const PAGE: usize = 50;
 const PAGE_MAX: usize = 1_000;
 
-pub async fn status(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-) -> Answer {
-    let status = service.status(&permit(&session)?).await?;
+pub async fn status(service: Service, call: Call<MonitorRead>) -> Answer {
+    let status = service.status(&call.permit).await?;
     Ok(Json(shape::status(&status)))
 }
 
-pub async fn channels(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-) -> Answer {
-    let status = service.status(&permit(&session)?).await?;
+pub async fn channels(service: Service, call: Call<MonitorRead>) -> Answer {
+    let status = service.status(&call.permit).await?;
     Ok(Json(json!({ "channels": shape::channels(&status) })))
 }
 
 /// Which messages.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
     channel: Option<String>,
@@ -48,11 +42,7 @@ pub struct Search {
     after: Option<String>,
 }
 
-pub async fn messages(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(search): Json<Search>,
-) -> Answer {
+pub async fn messages(service: Service, call: Call<MessageMeta>, search: Search) -> Answer {
     let state = search.state.as_deref().map(|text| {
         MessageState::parse(text)
             .ok_or_else(|| Problem::invalid(format!("`{text}` is no state of a message")))
@@ -73,65 +63,52 @@ pub async fn messages(
     };
     let page =
         Page { after: after.transpose()?, limit: search.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX) };
-    let found = service.messages(&permit(&session)?, &filter, page).await?;
+    let found = service.messages(&call.permit, &filter, page).await?;
     Ok(Json(shape::page(&found)))
 }
 
 /// An id, or a control id.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Find {
     id: String,
 }
 
-pub async fn message(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(find): Json<Find>,
-) -> Answer {
-    let permit = permit(&session)?;
-    let detail = service.message(&permit, &find.id).await?;
-    let revision = service.revision_of(&permit, &detail).await?;
-    let errors = session.permit::<auth::grants::MessageError>().is_some();
+pub async fn message(service: Service, call: Call<MessageMeta>, find: Find) -> Answer {
+    let permit = &call.permit;
+    let detail = service.message(permit, &find.id).await?;
+    let revision = service.revision_of(permit, &detail).await?;
+    let errors = call.session.permit::<MessageError>().is_some();
     Ok(Json(shape::detail(&detail, revision.as_ref(), errors)))
 }
 
 /// Which of a message's bodies, and why somebody looks.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Body {
+    id: String,
     destination: Option<String>,
     reason: Option<String>,
 }
 
-pub async fn body(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Path(id): Path<String>,
-    Json(body): Json<Body>,
-) -> Answer {
+pub async fn body(service: Service, call: Call<MessageBody>, body: Body) -> Answer {
     let destination = maybe_name(body.destination.as_deref(), "destination")?;
-    let why = Why { reason: body.reason };
-    let bytes =
-        service.body(&permit(&session)?, message_id(&id)?, destination.as_ref(), &why).await?;
+    let (id, why) = (message_id(&body.id)?, Why { reason: body.reason });
+    let bytes = service.body(&call.permit, id, destination.as_ref(), &why).await?;
     Ok(Json(shape::body(&bytes)))
 }
 
-/// Why somebody looks.
-#[derive(Deserialize)]
+/// Of which message, and why somebody looks.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Steps {
+    id: String,
     reason: Option<String>,
 }
 
-pub async fn steps(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Path(id): Path<String>,
-    Json(steps): Json<Steps>,
-) -> Answer {
+pub async fn steps(service: Service, call: Call<MessageBody>, steps: Steps) -> Answer {
     let why = Why { reason: steps.reason };
-    let trace = service.steps(&permit(&session)?, message_id(&id)?, &why).await?;
+    let trace = service.steps(&call.permit, message_id(&steps.id)?, &why).await?;
     Ok(Json(shape::trace(&trace)))
 }
 
@@ -140,21 +117,17 @@ fn message_id(text: &str) -> Result<MessageId, Problem> {
 }
 
 /// Which dead letters.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dead {
     channel: Option<String>,
     destination: Option<String>,
 }
 
-pub async fn dead(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(dead): Json<Dead>,
-) -> Answer {
+pub async fn dead(service: Service, call: Call<DeadletterRead>, dead: Dead) -> Answer {
     let channel = maybe_name(dead.channel.as_deref(), "channel")?;
     let destination = maybe_name(dead.destination.as_deref(), "destination")?;
-    let groups = service.dead(&permit(&session)?).await?;
+    let groups = service.dead(&call.permit).await?;
     let asked = groups.iter().filter(|group| {
         channel.as_ref().is_none_or(|channel| *channel == group.key.channel)
             && (destination.is_none() || destination == group.key.destination)

@@ -1,19 +1,22 @@
 //! HTTP and JSON over the services: a table of routes, each with the one service that it calls.
 
+mod account;
 mod act;
+mod audit;
 mod look;
+mod openapi;
+mod people;
 mod registry;
+mod table;
+mod tokens;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Grant, Permit, Registry, Session};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use config::Name;
-use engine::Engine;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -22,13 +25,80 @@ use tower_http::timeout::TimeoutLayer;
 use crate::problem::Problem;
 use crate::service::Service;
 
+pub use openapi::document;
+pub use table::{Call, Needs, Route};
+
 /// A request takes at most this long.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// A request's body is at most this long.
-const BODY_BYTES_MAX: usize = 1 << 20;
 
-/// Every route under `/api/v1`. The caller adds the session of whoever asks.
-pub fn router(engine: Engine, peers: Arc<Registry>) -> Router {
+/// Every route there is.
+pub fn table() -> Vec<Route> {
+    let mut routes = vec![
+        Route::get("/api/v1/status", "How everything is.", look::status),
+        Route::get("/api/v1/channels", "The channels and their figures.", look::channels),
+        Route::post(
+            "/api/v1/messages/search",
+            "A page of messages, without their content.",
+            look::messages,
+        ),
+        Route::post(
+            "/api/v1/messages/find",
+            "One message with its trace: by its id, or the newest with a control id.",
+            look::message,
+        ),
+        Route::post(
+            "/api/v1/messages/body",
+            "A body, as received or as sent. Recorded.",
+            look::body,
+        ),
+        Route::post(
+            "/api/v1/messages/steps",
+            "What each step did to a message. Recorded.",
+            look::steps,
+        ),
+        Route::post("/api/v1/dead/search", "Dead letters by what they have in common.", look::dead),
+        Route::post("/api/v1/replay", "Sends messages or dead letters again.", act::replay),
+        Route::post("/api/v1/discard", "Ends deliveries without sending them.", act::discard),
+        Route::post("/api/v1/destinations/hold", "Stops sending to a destination.", act::hold),
+        Route::post("/api/v1/destinations/resume", "Sends to it again.", act::resume),
+        Route::post("/api/v1/destinations/retry", "Tries at once what waits there.", act::retry),
+        Route::post(
+            "/api/v1/destinations/test",
+            "Goes the way to a destination, step by step. Recorded.",
+            act::test,
+        ),
+        Route::post("/api/v1/apply", "Puts the site's files into force.", act::apply),
+        Route::post("/api/v1/apply/preview", "What an apply would do.", act::preview_apply),
+        Route::post("/api/v1/peers/search", "The peers, or one of them.", registry::peers),
+        Route::post("/api/v1/peers/add", "Adds a peer.", registry::add),
+        Route::post("/api/v1/peers/set", "Changes what a peer may do.", registry::set),
+        Route::post("/api/v1/peers/activate", "Lets a pending peer in.", registry::activate),
+        Route::post("/api/v1/peers/rotate", "Gives a peer another key.", registry::rotate),
+        Route::post("/api/v1/peers/revoke", "Lets a peer never in again.", registry::revoke),
+        Route::post("/api/v1/ca/init", "Makes the root.", registry::init_ca),
+        Route::post("/api/v1/ca/issue", "Signs a certificate.", registry::issue),
+        Route::post(
+            "/api/v1/ca/rotate",
+            "Replaces the root, or says what that would do.",
+            registry::rotate_ca,
+        ),
+        Route::post("/api/v1/ca/revoke", "Takes certificates back.", registry::revoke_issued),
+        Route::post("/api/v1/ca/trust", "Trusts somebody else's authority.", registry::trust),
+        Route::post("/api/v1/ca/distrust", "Ends that trust.", registry::distrust),
+        Route::post("/api/v1/ca/inspect", "What a certificate says.", registry::inspect),
+    ];
+    routes.push(Route::signed_in("/api/v1/openapi.json", "This document.", |_, _| async {
+        Ok(axum::Json(document(&table())))
+    }));
+    routes.extend(account::routes());
+    routes.extend(people::routes());
+    routes.extend(tokens::routes());
+    routes.extend(audit::routes());
+    routes
+}
+
+/// Answers every route under `/api/v1`. The caller adds who asks, a `Session`, and where from, a `Source`.
+pub fn router(service: Service) -> Router {
     let layers = ServiceBuilder::new()
         .layer(SetResponseHeaderLayer::overriding(
             header::CACHE_CONTROL,
@@ -42,43 +112,23 @@ pub fn router(engine: Engine, peers: Arc<Registry>) -> Router {
                 "the engine could not answer this; its log says where",
             ))
         }));
-    Router::new()
-        .route("/api/v1/status", get(look::status))
-        .route("/api/v1/channels", get(look::channels))
-        .route("/api/v1/messages/search", post(look::messages))
-        .route("/api/v1/messages/find", post(look::message))
-        .route("/api/v1/messages/{id}/body", post(look::body))
-        .route("/api/v1/messages/{id}/steps", post(look::steps))
-        .route("/api/v1/dead/search", post(look::dead))
-        .route("/api/v1/replay", post(act::replay))
-        .route("/api/v1/discard", post(act::discard))
-        .route("/api/v1/destinations/hold", post(act::hold))
-        .route("/api/v1/destinations/resume", post(act::resume))
-        .route("/api/v1/destinations/retry", post(act::retry))
-        .route("/api/v1/destinations/test", post(act::test))
-        .route("/api/v1/apply", post(act::apply))
-        .route("/api/v1/peers/search", post(registry::peers))
-        .route("/api/v1/peers/add", post(registry::add))
-        .route("/api/v1/peers/set", post(registry::set))
-        .route("/api/v1/peers/activate", post(registry::activate))
-        .route("/api/v1/peers/rotate", post(registry::rotate))
-        .route("/api/v1/peers/revoke", post(registry::revoke))
-        .route("/api/v1/ca/init", post(registry::init_ca))
-        .route("/api/v1/ca/issue", post(registry::issue))
-        .route("/api/v1/ca/rotate", post(registry::rotate_ca))
-        .route("/api/v1/ca/revoke", post(registry::revoke_issued))
-        .route("/api/v1/ca/trust", post(registry::trust))
-        .route("/api/v1/ca/distrust", post(registry::distrust))
-        .route("/api/v1/ca/inspect", post(registry::inspect))
+    let mut router = Router::new();
+    for route in table() {
+        router = router.route(route.path, method(&route));
+    }
+    router
         .fallback(|| async { Problem::absent("route") })
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .method_not_allowed_fallback(|| async { Problem::method() })
         .layer(layers)
-        .with_state(Service::new(engine, peers))
+        .with_state(service)
 }
 
-/// A permit for what a route does, or the refusal that names it.
-fn permit<G: Grant>(session: &Session) -> Result<Permit<G>, Problem> {
-    session.permit::<G>().ok_or_else(|| Problem::denied(G::PERMISSION))
+fn method(route: &Route) -> MethodRouter<Service> {
+    let answer = route.answer();
+    let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::POST);
+    on(filter, async move |State(service): State<Service>, request: Request| {
+        answer(service, request).await
+    })
 }
 
 fn name(text: &str, what: &'static str) -> Result<Name, Problem> {

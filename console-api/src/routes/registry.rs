@@ -1,34 +1,30 @@
 //! Routes of the registry of peers and of the certificate authority.
 
-use auth::Session;
 use auth::ca::{LeafOrder, SubjectName};
-use auth::{KeySource, PeerOrder};
-use axum::extract::{Extension, Json, State};
+use auth::grants::{CaManage, PeerRead, PeerRevoke, PeerWrite};
+use auth::{KeySource, PeerOrder, Session};
+use axum::Json;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::PeerRights;
 
-use super::{maybe_name, name, permit};
+use super::table::{Answer, Call};
+use super::{maybe_name, name};
 use crate::json as shape;
 use crate::problem::Problem;
 use crate::service::{Inspected, Service, Why};
 
-type Answer = Result<Json<Value>, Problem>;
-
 /// Which peer, if not all.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
     name: Option<String>,
 }
 
-pub async fn peers(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(which): Json<Which>,
-) -> Answer {
+pub async fn peers(service: Service, call: Call<PeerRead>, which: Which) -> Answer {
     let asked = maybe_name(which.name.as_deref(), "peer")?;
-    let found = service.peers(&permit(&session)?, asked.as_ref())?;
+    let found = service.peers(&call.permit, asked.as_ref())?;
     let now_us = service.now_us();
     Ok(Json(
         json!({ "peers": found.iter().map(|one| shape::peer(one, now_us)).collect::<Vec<_>>() }),
@@ -36,7 +32,7 @@ pub async fn peers(
 }
 
 /// What a peer may do; what is not given is not restricted, or stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rights {
     channels: Option<Vec<String>>,
@@ -76,7 +72,7 @@ impl Rights {
 }
 
 /// Where a key is taken from: one of these.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     certificate: Option<String>,
@@ -99,7 +95,7 @@ impl Key {
 }
 
 /// A peer to be added.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Add {
     name: String,
@@ -110,22 +106,18 @@ pub struct Add {
     reason: Option<String>,
 }
 
-pub async fn add(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(add): Json<Add>,
-) -> Answer {
+pub async fn add(service: Service, call: Call<PeerWrite>, add: Add) -> Answer {
     let peer = well_named(&add.name)?;
     let mut rights = PeerRights { channels: Some(Vec::new()), ..PeerRights::default() };
     add.rights.change(&mut rights)?;
     let order =
         PeerOrder { name: peer.clone(), rights, key: add.key.source()?, pending: add.pending };
-    service.add_peer(&permit(&session)?, order, &Why { reason: add.reason }).await?;
-    shown(&service, &session, &peer)
+    service.add_peer(&call.permit, order, &Why { reason: add.reason }).await?;
+    shown(&service, &call.session, &peer)
 }
 
 /// A change of what a peer may do.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
     name: String,
@@ -133,20 +125,15 @@ pub struct Set {
     reason: Option<String>,
 }
 
-pub async fn set(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(set): Json<Set>,
-) -> Answer {
+pub async fn set(service: Service, call: Call<PeerWrite>, set: Set) -> Answer {
     let peer = name(&set.name, "peer")?;
-    let permit_to_write = permit(&session)?;
     let why = Why { reason: set.reason };
-    service.set_peer(&permit_to_write, &peer, |rights| set.rights.change(rights), &why).await?;
-    shown(&service, &session, &peer)
+    service.set_peer(&call.permit, &peer, |rights| set.rights.change(rights), &why).await?;
+    shown(&service, &call.session, &peer)
 }
 
 /// Another key of a peer.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotate {
     name: String,
@@ -155,69 +142,56 @@ pub struct Rotate {
     reason: Option<String>,
 }
 
-pub async fn rotate(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(rotate): Json<Rotate>,
-) -> Answer {
+pub async fn rotate(service: Service, call: Call<PeerWrite>, rotate: Rotate) -> Answer {
     let peer = name(&rotate.name, "peer")?;
     let (key, why) = (rotate.key.source()?, Why { reason: rotate.reason });
-    service.rotate_peer(&permit(&session)?, &peer, (&key, rotate.overlap_days), &why).await?;
-    shown(&service, &session, &peer)
+    service.rotate_peer(&call.permit, &peer, (&key, rotate.overlap_days), &why).await?;
+    shown(&service, &call.session, &peer)
 }
 
 /// One peer, or one authority.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct One {
     name: String,
     reason: Option<String>,
 }
 
-pub async fn activate(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(one): Json<One>,
-) -> Answer {
+pub async fn activate(service: Service, call: Call<PeerWrite>, one: One) -> Answer {
     let peer = name(&one.name, "peer")?;
-    service.activate_peer(&permit(&session)?, &peer, &Why { reason: one.reason }).await?;
-    shown(&service, &session, &peer)
+    service.activate_peer(&call.permit, &peer, &Why { reason: one.reason }).await?;
+    shown(&service, &call.session, &peer)
 }
 
-pub async fn revoke(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(one): Json<One>,
-) -> Answer {
+pub async fn revoke(service: Service, call: Call<PeerRevoke>, one: One) -> Answer {
     let peer = name(&one.name, "peer")?;
-    service.revoke_peer(&permit(&session)?, &peer, &Why { reason: one.reason }).await?;
-    shown(&service, &session, &peer)
+    service.revoke_peer(&call.permit, &peer, &Why { reason: one.reason }).await?;
+    shown(&service, &call.session, &peer)
 }
 
 fn shown(service: &Service, session: &Session, peer: &config::Name) -> Answer {
-    let views = service.peers(&permit(session)?, Some(peer))?;
+    let Some(permit) = session.permit::<PeerRead>() else {
+        return Ok(Json(json!({ "name": peer.as_str() })));
+    };
+    let views = service.peers(&permit, Some(peer))?;
     let view = views.first().ok_or_else(|| Problem::absent("peer"))?;
     Ok(Json(shape::peer(view, service.now_us())))
 }
 
 /// Why something is done.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Because {
     reason: Option<String>,
 }
 
-pub async fn init_ca(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(because): Json<Because>,
-) -> Answer {
-    let root = service.init_ca(&permit(&session)?, &Why { reason: because.reason }).await?;
+pub async fn init_ca(service: Service, call: Call<CaManage>, because: Because) -> Answer {
+    let root = service.init_ca(&call.permit, &Why { reason: because.reason }).await?;
     Ok(Json(shape::made(&root)))
 }
 
 /// A certificate to be signed.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Issue {
     name: String,
@@ -231,11 +205,7 @@ pub struct Issue {
     reason: Option<String>,
 }
 
-pub async fn issue(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(issue): Json<Issue>,
-) -> Answer {
+pub async fn issue(service: Service, call: Call<CaManage>, issue: Issue) -> Answer {
     let subject_names = issue.names.iter().map(|text| {
         text.parse::<SubjectName>()
             .map_err(|error| Problem::invalid(format!("`{text}` is {error}")))
@@ -247,7 +217,7 @@ pub async fn issue(
         names: subject_names.collect::<Result<_, _>>()?,
     };
     let why = Why { reason: issue.reason };
-    let signed = service.issue(&permit(&session)?, &order, &issue.request, &why).await?;
+    let signed = service.issue(&call.permit, &order, &issue.request, &why).await?;
     Ok(Json(json!({
         "certificate": shape::made(&signed.certificate),
         "root": shape::made(&signed.root),
@@ -255,7 +225,7 @@ pub async fn issue(
 }
 
 /// A rotation of the root.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateCa {
     #[serde(default)]
@@ -263,33 +233,25 @@ pub struct RotateCa {
     reason: Option<String>,
 }
 
-pub async fn rotate_ca(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(rotate): Json<RotateCa>,
-) -> Answer {
+pub async fn rotate_ca(service: Service, call: Call<CaManage>, rotate: RotateCa) -> Answer {
     let done = match rotate.execute {
-        false => service.preview_rotation(&permit(&session)?)?,
-        true => service.rotate_ca(&permit(&session)?, &Why { reason: rotate.reason }).await?,
+        false => service.preview_rotation(&call.permit)?,
+        true => service.rotate_ca(&call.permit, &Why { reason: rotate.reason }).await?,
     };
     Ok(Json(shape::rotation(&done)))
 }
 
 /// A serial number, or whom certificates were issued to.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeIssued {
     which: String,
     reason: Option<String>,
 }
 
-pub async fn revoke_issued(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(revoke): Json<RevokeIssued>,
-) -> Answer {
+pub async fn revoke_issued(service: Service, call: Call<CaManage>, revoke: RevokeIssued) -> Answer {
     let why = Why { reason: revoke.reason };
-    let done = service.revoke_issued(&permit(&session)?, &revoke.which, &why).await?;
+    let done = service.revoke_issued(&call.permit, &revoke.which, &why).await?;
     let done: Vec<Value> = done
         .iter()
         .map(|one| json!({ "name": one.name.as_str(), "serial": shape::digits(&one.serial) }))
@@ -298,7 +260,7 @@ pub async fn revoke_issued(
 }
 
 /// An authority of somebody else.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Trust {
     name: String,
@@ -307,47 +269,34 @@ pub struct Trust {
     reason: Option<String>,
 }
 
-pub async fn trust(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(trust): Json<Trust>,
-) -> Answer {
+pub async fn trust(service: Service, call: Call<CaManage>, trust: Trust) -> Answer {
     let authority = well_named(&trust.name)?;
     let what = (&authority, trust.certificate.as_str(), trust.list.as_deref());
-    let certificate =
-        service.trust(&permit(&session)?, what, &Why { reason: trust.reason }).await?;
+    let certificate = service.trust(&call.permit, what, &Why { reason: trust.reason }).await?;
     Ok(Json(shape::made(&certificate)))
 }
 
-pub async fn distrust(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(one): Json<One>,
-) -> Answer {
+pub async fn distrust(service: Service, call: Call<CaManage>, one: One) -> Answer {
     let authority = name(&one.name, "authority")?;
-    service.distrust(&permit(&session)?, &authority, &Why { reason: one.reason }).await?;
+    service.distrust(&call.permit, &authority, &Why { reason: one.reason }).await?;
     Ok(Json(json!({ "name": authority.as_str() })))
 }
 
 /// A certificate, or whose.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Inspect {
     name: Option<String>,
     certificate: Option<String>,
 }
 
-pub async fn inspect(
-    State(service): State<Service>,
-    Extension(session): Extension<Session>,
-    Json(inspect): Json<Inspect>,
-) -> Answer {
+pub async fn inspect(service: Service, call: Call<PeerRead>, inspect: Inspect) -> Answer {
     let by_name = maybe_name(inspect.name.as_deref(), "certificate")?;
-    let to_read = permit(&session)?;
+    let to_read = &call.permit;
     let found = match (&inspect.certificate, &by_name) {
-        (Some(pem), None) => service.inspect(&to_read, Inspected::Pem(pem))?,
-        (None, Some(name)) => service.inspect(&to_read, Inspected::Name(name))?,
-        (None, None) => service.certificates(&to_read)?,
+        (Some(pem), None) => service.inspect(to_read, Inspected::Pem(pem))?,
+        (None, Some(name)) => service.inspect(to_read, Inspected::Name(name))?,
+        (None, None) => service.certificates(to_read)?,
         (Some(_), Some(_)) => return Err(Problem::invalid("a certificate, or a name")),
     };
     let found: Vec<Value> = found.iter().map(shape::certificate).collect();

@@ -14,10 +14,12 @@ statements! {
     /// The end of the chain, locked until the transaction ends.
     HEAD = "select next_seq, chain from audit_head where one = 1",
         postgres: "select next_seq, chain from audit_head where one = 1 for update";
+    /// The key that seals now; none in a log that is not sealed yet. Asked behind the lock: another writer may have begun an epoch.
+    EPOCH = "select coalesce(max(number), 0) from audit_epochs";
     BEGIN = "insert into audit_head (one, next_seq, chain) values (1, 0, $1)";
     MOVE_HEAD = "update audit_head set next_seq = $1, chain = $2 where one = 1 and next_seq = $3";
-    APPEND = "insert into audit_log (seq, ts_us, actor_id, action, channel_id, target_id, outcome, rec, leaf, chain)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    APPEND = "insert into audit_log (seq, ts_us, actor_id, action, channel_id, target_id, outcome, rec, leaf, chain, seal, epoch)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 }
 
 /// What the first record follows.
@@ -70,6 +72,8 @@ async fn write_record(
     let text = write(&record).into_bytes();
     let leaf = leaf(&text);
     let chain = link(&prev, &leaf);
+    let epoch = row(session, EPOCH, values![]).await?.map_or(Ok(0), |row| row.int(0))?;
+    let seal = recorder.sealer.seal(epoch, &chain)?;
     let columns = values![
         seq,
         entry.act.now_us,
@@ -81,6 +85,8 @@ async fn write_record(
         text,
         &leaf[..],
         &chain[..],
+        seal,
+        epoch,
     ];
     session.run(APPEND, columns).await?;
     if session.run(MOVE_HEAD, values![seq + 1, &chain[..], seq]).await? != 1 {

@@ -2,12 +2,14 @@
 
 mod canonical;
 mod chain;
+mod epoch;
 mod record;
 mod verify;
 
 pub(crate) use canonical::{Json, write as canonical};
 pub(crate) use chain::{append, begin};
-pub use record::{Act, ActOutcome, Actor, ActorKind, Target};
-pub(crate) use record::{Entry, Recorder, hex};
-pub(crate) use verify::verify;
+pub(crate) use epoch::Sealer;
+pub use record::{Act, ActOutcome, Actor, ActorKind, Source, Target};
+pub(crate) use record::{Entry, Recorder, hex, key_of_epoch};
 pub use verify::{AuditFault, AuditReport};
+pub(crate) use verify::{HAND_OVER, verify};

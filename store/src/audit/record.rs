@@ -1,10 +1,12 @@
 //! One record: who did what to what, and how it ended.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use uuid::Uuid;
 
 use super::canonical::Json;
+use super::epoch::Sealer;
 
 /// The version of the record's form.
 const VERSION: i64 = 1;
@@ -20,6 +22,37 @@ pub struct Actor {
     pub name: Option<String>,
     /// How it was recognised.
     pub auth: Option<String>,
+    /// The session that it acts in: the first digits of its token's hash.
+    pub session: Option<String>,
+    /// Where it reached the engine from.
+    pub source: Option<Source>,
+}
+
+impl Actor {
+    /// An actor of whom no more is known.
+    pub fn new(kind: ActorKind, id: impl Into<String>) -> Actor {
+        Actor { id: id.into(), kind, name: None, auth: None, session: None, source: None }
+    }
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The address at the other end; none over the unix socket.
+    pub address: Option<SocketAddr>,
+    /// The way in.
+    pub via: &'static str,
+}
+
+impl Source {
+    fn record(source: Option<Source>) -> Json {
+        let Some(Source { address, via }) = source else { return Json::Null };
+        Json::object([
+            ("ip", Json::text_or_null(address.map(|address| address.ip().to_string()))),
+            ("port", address.map_or(Json::Null, |address| Json::Int(address.port().into()))),
+            ("via", Json::text(via)),
+        ])
+    }
 }
 
 /// The kinds of actor.
@@ -115,17 +148,18 @@ pub(crate) struct Recorder {
     boot: Uuid,
     node: String,
     started: Instant,
+    pub sealer: Sealer,
 }
 
 impl Recorder {
-    pub(crate) fn new(log_id: Uuid, node: String) -> Recorder {
-        Recorder { log_id, boot: Uuid::new_v4(), node, started: Instant::now() }
+    pub(crate) fn new(log_id: Uuid, node: String, sealer: Sealer) -> Recorder {
+        Recorder { log_id, boot: Uuid::new_v4(), node, started: Instant::now(), sealer }
     }
 
     /// The record with its number and the chain before it.
     pub(crate) fn record(&self, entry: &Entry, seq: i64, prev: &[u8]) -> Json {
         let Entry { act, target, outcome, code, before, after } = entry;
-        let Actor { id, kind, name, auth } = &act.actor;
+        let Actor { id, kind, name, auth, session, source } = &act.actor;
         let mono_ns = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         Json::object([
             ("v", Json::Int(VERSION)),
@@ -141,10 +175,10 @@ impl Recorder {
                     ("kind", Json::text(kind.as_str())),
                     ("name", Json::text_or_null(name.as_deref())),
                     ("auth", Json::text_or_null(auth.as_deref())),
-                    ("session", Json::Null),
+                    ("session", Json::text_or_null(session.as_deref())),
                 ]),
             ),
-            ("src", Json::Null),
+            ("src", Source::record(*source)),
             ("action", Json::text(act.action)),
             (
                 "target",
@@ -165,6 +199,11 @@ impl Recorder {
             ("prev", Json::text(hex(prev))),
         ])
     }
+}
+
+/// What a record says of the key that seals from here on.
+pub(crate) fn key_of_epoch(public: &[u8]) -> Json {
+    Json::object([("seal_key", Json::text(hex(public)))])
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

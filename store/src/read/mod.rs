@@ -1,5 +1,6 @@
 //! Reading, for the engine and for people.
 
+mod audit;
 mod dead;
 mod detail;
 mod filter;
@@ -9,6 +10,7 @@ mod revisions;
 mod status;
 mod work;
 
+pub use audit::{AuditFilter, AuditRecord};
 pub use dead::{DeadGroup, DeadKey, Letter};
 pub use detail::{AttemptDetail, BodyOf, Child, DeliveryDetail, MessageDetail, SealedText};
 pub(crate) use filter::Known;

@@ -44,6 +44,12 @@ pub(crate) enum Column {
     ControlId = 6,
     /// `authorities.private_key`
     AuthorityKey = 7,
+    /// `users.password`
+    Password = 8,
+    /// `users.second_factor`
+    SecondFactor = 9,
+    /// The file with the private half of the key that seals the audit log
+    AuditKey = 10,
 }
 
 impl Column {
@@ -57,6 +63,8 @@ impl Column {
         (Column::AttemptError, "attempts.error"),
         (Column::ControlId, "messages.control_id"),
         (Column::AuthorityKey, "authorities.private_key"),
+        (Column::Password, "users.password"),
+        (Column::SecondFactor, "users.second_factor"),
     ];
 
     /// What people are told when it does not open.
@@ -67,6 +75,9 @@ impl Column {
             Column::AttemptResponse => "a response",
             Column::ControlId => "a control id",
             Column::AuthorityKey => "a private key",
+            Column::Password => "a password",
+            Column::SecondFactor => "a second factor",
+            Column::AuditKey => "a key of the audit log",
         }
     }
 }

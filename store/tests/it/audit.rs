@@ -1,4 +1,4 @@
-use crate::home::{Home, name, owned};
+use crate::home::{Home, name, now_us, owned};
 use crate::on_both;
 use crate::people::{act, records};
 use crate::raw::Raw;
@@ -13,6 +13,10 @@ on_both!(
     a_cut_end_is_found,
     a_forged_record_is_found,
     nobody_changes_or_deletes_a_record,
+    every_byte_of_a_seal_counts,
+    a_day_has_a_key_of_its_own,
+    a_lost_key_is_said,
+    a_key_that_no_record_names_seals_nothing,
 );
 
 /// A log with the record of the new store and six more.
@@ -175,5 +179,90 @@ async fn nobody_changes_or_deletes_a_record(home: Home) {
     raw.close().await;
     let report = store.verify_audit().await.unwrap();
     assert_eq!((report.checked, report.fault), (7, None));
+    store.close().await.unwrap();
+}
+
+async fn every_byte_of_a_seal_counts(home: Home) {
+    let store = written(&home).await;
+    unlock(&home).await;
+    let mut raw = Raw::of(&home).await;
+    let seal = raw.blobs("select seal from audit_log where seq = 3").await.remove(0);
+    assert_eq!(seal.len(), 64);
+    let mut forged: Vec<Vec<u8>> = (0..seal.len())
+        .map(|at| {
+            let mut forged = seal.clone();
+            forged[at] ^= 1;
+            forged
+        })
+        .collect();
+    forged.push(Vec::new());
+    forged.push(raw.blobs("select seal from audit_log where seq = 4").await.remove(0));
+    for seal in forged {
+        raw.put("update audit_log set seal = $1 where seq = 3", seal).await;
+        let fault = store.verify_audit().await.unwrap().fault;
+        assert_eq!(fault, Some(AuditFault::Unsealed { seq: 3 }));
+    }
+    raw.put("update audit_log set seal = $1 where seq = 3", seal).await;
+    assert_eq!(store.verify_audit().await.unwrap().fault, None);
+    for (change, back) in [("seal = null", None), ("epoch = 2", Some("epoch = 1"))] {
+        assert!(raw.allows(&format!("update audit_log set {change} where seq = 5")).await);
+        let fault = store.verify_audit().await.unwrap().fault;
+        assert_eq!(fault, Some(AuditFault::Unsealed { seq: 5 }), "{change}");
+        if let Some(back) = back {
+            assert!(raw.allows(&format!("update audit_log set {back} where seq = 5")).await);
+        }
+    }
+    raw.close().await;
+    store.close().await.unwrap();
+}
+
+async fn a_day_has_a_key_of_its_own(home: Home) {
+    let store = written(&home).await;
+    let (adt, lab) = (name("adt"), name("lab"));
+    let first = store.verify_audit().await.unwrap().key;
+    store.keep_audit(now_us()).await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap().key, first, "the day is not over");
+    let file = home.data().join("keys/audit/epoch.key");
+    let kept = std::fs::read(&file).unwrap();
+    store.keep_audit(now_us() + 86_400_000_000).await.unwrap();
+    assert_ne!(std::fs::read(&file).unwrap(), kept);
+    store.hold(&Scope::All, &act("connection.control"), &adt, &lab).await.unwrap();
+    let report = store.verify_audit().await.unwrap();
+    assert_eq!((report.checked, report.fault, report.restarts), (9, None, Vec::new()));
+    assert_ne!(report.key, first);
+    assert_eq!(home.number("select epoch from audit_log where seq = 7").await, 1, "the hand-over");
+    assert_eq!(home.number("select epoch from audit_log where seq = 8").await, 2);
+    store.close().await.unwrap();
+    let store = home.open().await;
+    assert_eq!(store.verify_audit().await.unwrap().fault, None);
+    store.close().await.unwrap();
+}
+
+async fn a_lost_key_is_said(home: Home) {
+    let store = written(&home).await;
+    store.close().await.unwrap();
+    std::fs::remove_dir_all(home.data().join("keys/audit")).unwrap();
+    let store = home.open().await;
+    let report = store.verify_audit().await.unwrap();
+    assert_eq!((report.checked, report.fault, report.restarts), (8, None, vec![7]));
+    assert_eq!(crate::people::last(&home).await["action"], "audit.key_lost");
+    store.close().await.unwrap();
+}
+
+async fn a_key_that_no_record_names_seals_nothing(home: Home) {
+    let store = written(&home).await;
+    unlock(&home).await;
+    let drop = if home.is_postgres() {
+        "drop trigger audit_epochs_no_change on audit_epochs"
+    } else {
+        "drop trigger audit_epochs_no_update"
+    };
+    home.tamper(drop).await;
+    let mut raw = Raw::of(&home).await;
+    let foreign = "update audit_epochs set public = $1 where number = 1";
+    raw.put(foreign, vec![7; 32]).await;
+    let fault = store.verify_audit().await.unwrap().fault;
+    assert_eq!(fault, Some(AuditFault::Key { seq: 0 }));
+    raw.close().await;
     store.close().await.unwrap();
 }

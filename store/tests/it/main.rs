@@ -3,6 +3,7 @@
 // Clippy knows test functions, but not what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accounts;
 mod acks;
 mod acts;
 mod audit;

@@ -16,6 +16,8 @@ pub fn act_of(who: &str, action: &'static str) -> Act {
             kind: ActorKind::User,
             name: Some("Ada".to_owned()),
             auth: Some("test".to_owned()),
+            session: None,
+            source: None,
         },
         action,
         purpose: Some("the ward asked".to_owned()),

@@ -1,0 +1,197 @@
+//! The people themselves: who may sign in, and what they may do. Nobody gives out more than they hold.
+
+use config::Name;
+use phi::Secret;
+use store::{Act, Granted, NewUser, SessionRow, StoreError, User, UserId, UserState};
+
+use super::{AccountError, Accounts, tokens};
+use crate::holdings::Holdings;
+use crate::password;
+use crate::role::Role;
+use crate::session::Session;
+
+/// Somebody who is to be added.
+pub struct NewPerson {
+    /// The name that they will type.
+    pub name: Name,
+    /// Their first password.
+    pub password: Secret<String>,
+    /// What they may do.
+    pub grants: Vec<Granted>,
+}
+
+impl Accounts {
+    /// Everybody, by name.
+    pub async fn people(&self) -> Result<Vec<User>, AccountError> {
+        Ok(self.store.users().await?)
+    }
+
+    /// Adds somebody.
+    pub async fn add(&self, act: &Act, by: &Session, new: NewPerson) -> Result<(), AccountError> {
+        within(by, &new.grants)?;
+        let factor = self.must_enrol(&new.grants, false);
+        password::check(&new.password, new.name.as_str(), factor).map_err(AccountError::Invalid)?;
+        let user = NewUser {
+            id: UserId::new(),
+            name: new.name,
+            password: self.hasher.hash(new.password).await?,
+            second_factor: None,
+            recovery: Vec::new(),
+            grants: new.grants,
+            first: false,
+        };
+        done(self.store.add_user(act, user).await)
+    }
+
+    /// Replaces what somebody may do. Neither what they had nor what they get may be more than the giver holds.
+    pub async fn set_grants(
+        &self,
+        act: &Act,
+        by: &Session,
+        name: &Name,
+        grants: Vec<Granted>,
+    ) -> Result<(), AccountError> {
+        let user = self.named(name).await?;
+        if by.user() == Some(user.id) {
+            return Err(AccountError::Beyond("nobody changes what they may do themselves"));
+        }
+        within(by, &user.grants)?;
+        within(by, &grants)?;
+        done(self.store.set_grants(act, user.id, grants).await)
+    }
+
+    /// Lets somebody sign in, or not any more.
+    pub async fn set_state(
+        &self,
+        act: &Act,
+        by: &Session,
+        name: &Name,
+        state: UserState,
+    ) -> Result<(), AccountError> {
+        let user = self.other(by, name).await?;
+        done(self.store.set_user_state(act, user.id, state).await)
+    }
+
+    /// Lets somebody try again who has guessed too often.
+    pub async fn unlock(&self, act: &Act, by: &Session, name: &Name) -> Result<(), AccountError> {
+        let user = self.other(by, name).await?;
+        done(self.store.unlock_user(act, user.id).await)
+    }
+
+    /// Takes somebody's second factor away, for a device that is lost. They must add another where one is demanded.
+    pub async fn reset_second_factor(
+        &self,
+        act: &Act,
+        by: &Session,
+        name: &Name,
+    ) -> Result<(), AccountError> {
+        let user = self.other(by, name).await?;
+        done(self.store.set_second_factor(act, user.id, None, Vec::new()).await)
+    }
+
+    /// Gives somebody another password.
+    pub async fn reset_password(
+        &self,
+        act: &Act,
+        by: &Session,
+        name: &Name,
+        password: Secret<String>,
+    ) -> Result<(), AccountError> {
+        let user = self.other(by, name).await?;
+        self.put_password(act, &user, password).await
+    }
+
+    /// Changes the password of whoever asks. All their sessions end.
+    pub async fn change_password(
+        &self,
+        session: &Session,
+        current: Secret<String>,
+        new: Secret<String>,
+    ) -> Result<(), AccountError> {
+        let known = self.knows_password(session, current).await?;
+        let user = self.store.users().await?.into_iter().find(|user| user.id == known.id);
+        let user = user.ok_or(AccountError::Absent("user"))?;
+        let act = self.act(session.actor.clone(), "auth.password.change");
+        self.put_password(&act, &user, new).await
+    }
+
+    async fn put_password(
+        &self,
+        act: &Act,
+        user: &User,
+        password: Secret<String>,
+    ) -> Result<(), AccountError> {
+        let factor = user.second_factor || self.must_enrol(&user.grants, false);
+        password::check(&password, user.name.as_str(), factor).map_err(AccountError::Invalid)?;
+        let phc = self.hasher.hash(password).await?;
+        done(self.store.set_password(act, user.id, phc).await)
+    }
+
+    /// The sessions that count, the newest first: of one user, or of everybody.
+    pub async fn sessions(&self, of: Option<UserId>) -> Result<Vec<SessionRow>, AccountError> {
+        let now_us = (self.now_us)();
+        let mut sessions = self.store.sessions().await?;
+        sessions.retain(|row| {
+            of.is_none_or(|user| row.user == user) && tokens::is_in_force(row, now_us)
+        });
+        Ok(sessions)
+    }
+
+    /// Ends a session by the digits that name it: one's own, or with `any` somebody else's.
+    pub async fn end_session(
+        &self,
+        act: &Act,
+        by: &Session,
+        id: &str,
+        any: bool,
+    ) -> Result<(), AccountError> {
+        let of = if any { None } else { by.user() };
+        if !any && of.is_none() {
+            return Err(AccountError::Absent("session"));
+        }
+        let sessions = self.sessions(of).await?;
+        let found = sessions.into_iter().find(|row| tokens::short(&row.token) == id);
+        let found = found.ok_or(AccountError::Absent("session"))?;
+        done(self.store.end_session(act, found.user, found.token).await)
+    }
+
+    /// How a session is named to people and in the audit log.
+    pub fn name_of_session(row: &SessionRow) -> String {
+        tokens::short(&row.token)
+    }
+
+    async fn named(&self, name: &Name) -> Result<User, AccountError> {
+        self.store.user(name).await?.ok_or(AccountError::Absent("user"))
+    }
+
+    /// Somebody else, who may do no more than whoever acts on them.
+    async fn other(&self, by: &Session, name: &Name) -> Result<User, AccountError> {
+        let user = self.named(name).await?;
+        if by.user() == Some(user.id) {
+            return Err(AccountError::Beyond("this is for somebody else to do"));
+        }
+        within(by, &user.grants)?;
+        Ok(user)
+    }
+}
+
+/// Whether grants are no more than what somebody holds, and name roles that exist.
+pub(super) fn within(by: &Session, grants: &[Granted]) -> Result<(), AccountError> {
+    if let Some(unknown) = grants.iter().find(|grant| Role::named(&grant.role).is_none()) {
+        return Err(AccountError::Invalid(format!("there is no role `{}`", unknown.role)));
+    }
+    if by.holdings.cover(&Holdings::of(grants)) {
+        Ok(())
+    } else {
+        Err(AccountError::Beyond("this is more than you may do yourself"))
+    }
+}
+
+pub(super) fn done(result: Result<(), StoreError>) -> Result<(), AccountError> {
+    match result {
+        Err(StoreError::Refused(why)) => Err(AccountError::Refused(why.to_owned())),
+        Err(StoreError::NotFound(what)) => Err(AccountError::Absent(what)),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(()),
+    }
+}

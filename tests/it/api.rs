@@ -1,0 +1,444 @@
+//! The admin API over TCP, with accounts, sessions and roles, as it meets its users and those who should not get in.
+
+use crate::parts::{files, on_both_stores, to};
+use hilum_tests::admin::{Admin, PASSWORD, claim, code};
+use hilum_tests::engine::Engine;
+use hilum_tests::http::Client;
+use hilum_tests::message;
+use hilum_tests::receiver::Receiver;
+use hilum_tests::site::{Site, Store};
+use hilum_tests::wire::Connection;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+on_both_stores!(
+    the_first_owner_is_made_once_and_lets_others_in,
+    a_scoped_person_sees_their_channels_and_nothing_else,
+    every_route_asks_for_its_permission,
+    guesses_lock_the_account,
+    what_somebody_may_do_ends_with_the_next_request,
+    a_program_has_a_token_for_what_it_needs,
+);
+
+fn started(site: &Site) -> (Engine, Admin) {
+    let engine = site.serve();
+    (engine, Admin::at(site.api()))
+}
+
+fn setup_token(site: &Site) -> String {
+    let path = site.data().join("setup-token");
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    fs::read_to_string(&path).unwrap().trim().to_owned()
+}
+
+fn add(owner: &Admin, name: &str, grants: Value) {
+    let new = json!({ "name": name, "password": PASSWORD, "grants": grants });
+    owner.post("/api/v1/users/add", new);
+}
+
+/// D-22, D-02, D-08: no default account; the token works once; a code works once; every refusal is the same.
+fn the_first_owner_is_made_once_and_lets_others_in(store: Store) {
+    let site = Site::new(store);
+    site.feed("adt", "", &files("archive", ""));
+    let (engine, nobody) = started(&site);
+    let token = setup_token(&site);
+    assert!(!engine.said().contains(&token), "the token is in no log");
+    assert_eq!(nobody.ask("GET", "/api/v1/status", None).status, 401);
+    let wrong = nobody.ask("POST", "/api/v1/setup/begin", Some(&json!({ "token": "AAAA" })));
+    assert_eq!((wrong.status, wrong.code()), (401, "invalid_credentials"));
+
+    let (owner, secret) = claim(&nobody, &token);
+    assert!(!site.data().join("setup-token").exists());
+    let again =
+        json!({ "token": token, "name": "second", "password": PASSWORD, "code": code(&secret, 0) });
+    assert_eq!(nobody.ask("POST", "/api/v1/setup", Some(&again)).status, 401);
+
+    let used = nobody.login("owner", PASSWORD, Some(&code(&secret, 1)));
+    let wrong = nobody.login("owner", "correct horse battery stapls", Some(&code(&secret, 0)));
+    let unknown = nobody.login("nobody", PASSWORD, None);
+    let without = nobody.login("owner", PASSWORD, None);
+    for refused in [&used, &wrong, &unknown, &without] {
+        assert_eq!((refused.status, &refused.body), (401, &used.body), "{refused:?}");
+    }
+
+    add(&owner, "vera", json!([{ "role": "viewer" }]));
+    let vera = nobody.signed_in("vera", PASSWORD, None);
+    assert_eq!(vera.get("/api/v1/status")["channels"][0]["name"], "adt");
+    let me = vera.post("/api/v1/me", json!({}));
+    assert_eq!(me["name"], "vera");
+    // Whoever may change something must add a second factor first, and may do nothing else before.
+    add(&owner, "admin", json!([{ "role": "user-admin" }]));
+    let admin = nobody.signed_in("admin", PASSWORD, None);
+    let confined = admin.ask("GET", "/api/v1/users", None);
+    assert_eq!((confined.status, confined.code()), (403, "second_factor_needed"));
+    let begun = admin.post("/api/v1/me/second-factor/begin", json!({}));
+    let own = begun["secret"].as_str().unwrap();
+    let wrong =
+        admin.ask("POST", "/api/v1/me/second-factor/confirm", Some(&json!({ "code": "000000" })));
+    assert_eq!(wrong.status, 422);
+    let codes = admin.post("/api/v1/me/second-factor/confirm", json!({ "code": code(own, 0) }));
+    let recovery = codes["recovery_codes"][0].as_str().unwrap();
+    assert_eq!(admin.ask("GET", "/api/v1/users", None).status, 401, "what was confined has ended");
+    let admin = nobody.signed_in("admin", PASSWORD, Some(recovery));
+    assert_eq!(admin.get("/api/v1/users")["users"].as_array().unwrap().len(), 3);
+    assert_eq!(nobody.login("admin", PASSWORD, Some(recovery)).status, 401, "a code is good once");
+
+    owner.post("/api/v1/auth/logout", json!({}));
+    assert_eq!(owner.ask("GET", "/api/v1/status", None).status, 401);
+    let audit = site.verb(&["audit", "verify"]);
+    assert_eq!(audit.code, Some(0), "{audit:?}");
+    let dumped = site.audit_text();
+    for secret in [PASSWORD, secret.as_str(), own, recovery, token.as_str()] {
+        assert!(!dumped.contains(secret), "no secret is in the audit log");
+    }
+    for action in
+        ["bootstrap.claimed", "auth.login", "user.add", "auth.second_factor.set", "auth.logout"]
+    {
+        assert!(dumped.contains(action), "{action} is recorded");
+    }
+    engine.stop();
+}
+
+/// C-05..C-09: lists, counts, searches and acts of a scoped person know one channel; the other is as if it were not there.
+fn a_scoped_person_sees_their_channels_and_nothing_else(store: Store) {
+    let (site, receiver) = (Site::new(store), Receiver::accepting());
+    let adt = site.feed("adt", "", &to("lab", &receiver, ""));
+    let secret = site.feed("secret", "", &to("lab", &receiver, ""));
+    let (engine, nobody) = started(&site);
+    Connection::to(adt).accepted(&message::adt("SEEN", "P1"));
+    Connection::to(secret).accepted(&message::adt("HIDDEN", "P2"));
+    receiver.wait_count(2);
+    site.wait_final("secret", 1);
+    // The owner reads no messages and so cannot let others; the operator of the machine can.
+    let roles = ["--role", "message-steward:adt", "--role", "release-manager:adt"];
+    let made = site.verb_reading(&[&["user", "add", "olga"][..], &roles].concat(), PASSWORD);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let begun = nobody.signed_in("olga", PASSWORD, None);
+    let own = begun.post("/api/v1/me/second-factor/begin", json!({}))["secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    begun.post("/api/v1/me/second-factor/confirm", json!({ "code": code(&own, 0) }));
+    let olga = nobody.signed_in("olga", PASSWORD, Some(&code(&own, 1)));
+
+    let all: Value = site.json(&["messages"]);
+    let hidden =
+        all["messages"].as_array().unwrap().iter().find(|m| m["channel"] == "secret").unwrap();
+    let id = hidden["id"].as_str().unwrap();
+    for (path, body) in [
+        ("/api/v1/messages/search", json!({})),
+        ("/api/v1/messages/search", json!({ "control_id": "HIDDEN" })),
+        ("/api/v1/messages/search", json!({ "channel": "secret" })),
+        ("/api/v1/dead/search", json!({})),
+        ("/api/v1/apply/preview", json!({})),
+    ] {
+        let told = olga.ask("POST", path, Some(&body));
+        let text = told.body.to_string();
+        assert!(!text.contains("secret") && !text.contains("HIDDEN"), "{path}: {told:?}");
+    }
+    let status = olga.get("/api/v1/status").to_string();
+    assert!(status.contains("adt") && !status.contains("\"secret\""), "{status}");
+    for (path, body) in [
+        ("/api/v1/messages/find", json!({ "id": id })),
+        ("/api/v1/messages/find", json!({ "id": "HIDDEN" })),
+        ("/api/v1/messages/body", json!({ "id": id })),
+        ("/api/v1/messages/steps", json!({ "id": id })),
+        ("/api/v1/replay", json!({ "ids": [id], "mode": "raw", "reason": "x" })),
+        ("/api/v1/discard", json!({ "channel": "secret", "reason": "x" })),
+        ("/api/v1/destinations/hold", json!({ "channel": "secret", "destination": "lab" })),
+        ("/api/v1/destinations/test", json!({ "channel": "secret", "destination": "lab" })),
+        ("/api/v1/apply", json!({ "channels": ["secret"], "reason": "x" })),
+        ("/api/v1/apply/preview", json!({ "channels": ["secret"] })),
+    ] {
+        let there = olga.ask("POST", path, Some(&body));
+        let absent = body.to_string().replace(id, "0197a000-0000-7000-8000-000000000000");
+        let absent = absent.replace("HIDDEN", "ABSENT").replace("secret", "absent");
+        let absent = olga.ask("POST", path, Some(&serde_json::from_str(&absent).unwrap()));
+        assert_eq!(there.status, absent.status, "{path}: {there:?} {absent:?}");
+        assert_eq!(there.code(), absent.code(), "{path}: {there:?} {absent:?}");
+    }
+    // What is in scope works, and a permission for every channel is not one for some.
+    let found = olga.post("/api/v1/messages/find", json!({ "id": "SEEN" }));
+    let body = olga.post("/api/v1/messages/body", json!({ "id": found["id"] }));
+    assert!(body["text"].as_str().unwrap().contains("SEEN"));
+    engine.stop();
+}
+
+/// C-01: every route of the table against every role.
+fn every_route_asks_for_its_permission(store: Store) {
+    let site = Site::new(store);
+    site.feed("adt", "", &files("archive", ""));
+    let (engine, nobody) = started(&site);
+    let (owner, _) = claim(&nobody, &setup_token(&site));
+    let document = owner.get("/api/v1/openapi.json");
+    let routes: Vec<(String, String, Option<String>, bool)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, methods)| {
+            methods.as_object().unwrap().iter().map(move |(method, operation)| {
+                let permission = operation["x-permission"].as_str().map(str::to_owned);
+                let open = operation["security"].as_array().unwrap().is_empty();
+                (method.to_uppercase(), path.clone(), permission, open)
+            })
+        })
+        .collect();
+    assert!(routes.len() > 45, "{}", routes.len());
+    let open: BTreeSet<&str> =
+        routes.iter().filter(|route| route.3).map(|route| route.1.as_str()).collect();
+    let ways_in = ["/api/v1/auth/login", "/api/v1/setup", "/api/v1/setup/begin"];
+    assert_eq!(open, BTreeSet::from(ways_in), "nothing else is open");
+
+    let signed_in = one_of_each_role(&site, &owner, &nobody);
+    for (method, path, permission, open) in &routes {
+        if !open {
+            let answer = nobody.ask(method, path, Some(&json!({})));
+            assert_eq!((answer.status, answer.code()), (401, "unauthenticated"), "{path}");
+        }
+        let Some(permission) = permission else { continue };
+        for (name, held, person) in &signed_in {
+            let answer = person.ask(method, path, Some(&json!({})));
+            if held.contains(permission) {
+                assert!(answer.status != 403 && answer.status < 500, "{name} {path}: {answer:?}");
+            } else {
+                assert_eq!((answer.status, answer.code()), (403, "denied"), "{name} {path}");
+            }
+        }
+    }
+    engine.stop();
+}
+
+/// Somebody for each role but the owner's, with what the role holds.
+fn one_of_each_role(
+    site: &Site,
+    owner: &Admin,
+    nobody: &Admin,
+) -> Vec<(String, BTreeSet<String>, Admin)> {
+    let roles = owner.get("/api/v1/roles");
+    let mut people = Vec::new();
+    for role in
+        roles["roles"].as_array().unwrap().iter().filter(|role| role["name"] != "system-owner")
+    {
+        let held: BTreeSet<String> = role["permissions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p.as_str().unwrap().to_owned())
+            .collect();
+        people.push((role["name"].as_str().unwrap().to_owned(), held));
+    }
+    // Roles that the owner does not cover are given by the operator of the machine.
+    let socket = |name: &str| {
+        site.verb_reading(&["user", "add", name, "--role", name], &format!("{PASSWORD}\n"))
+    };
+    let mut signed_in = Vec::new();
+    for (name, held) in people {
+        assert_eq!(socket(&name).code, Some(0), "{name}");
+        let mut person = nobody.signed_in(&name, PASSWORD, None);
+        let me = person.post("/api/v1/me", json!({}));
+        if me["must_enrol"] == true {
+            let begun = person.post("/api/v1/me/second-factor/begin", json!({}));
+            let secret = begun["secret"].as_str().unwrap().to_owned();
+            person.post("/api/v1/me/second-factor/confirm", json!({ "code": code(&secret, 0) }));
+            person = nobody.signed_in(&name, PASSWORD, Some(&code(&secret, 1)));
+        }
+        signed_in.push((name, held, person));
+    }
+    signed_in
+}
+
+/// D-04, D-05: five guesses and no more, also at once; the right password does not get in while it is locked.
+fn guesses_lock_the_account(store: Store) {
+    let site = Site::new(store);
+    site.feed("adt", "", &files("archive", ""));
+    let (engine, nobody) = started(&site);
+    let (owner, _) = claim(&nobody, &setup_token(&site));
+    add(&owner, "vera", json!([{ "role": "viewer" }]));
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let nobody = &nobody;
+            scope.spawn(move || {
+                let answer = nobody.login("vera", &format!("wrong guess number {n}"), None);
+                assert_eq!(answer.status, 401, "{answer:?}");
+            });
+        }
+    });
+    assert_eq!(nobody.login("vera", PASSWORD, None).status, 401, "it is locked");
+    let users = owner.get("/api/v1/users");
+    let vera = users["users"].as_array().unwrap().iter().find(|u| u["name"] == "vera").unwrap();
+    assert!(vera["locked_until_us"].is_i64(), "{vera}");
+    assert_eq!(site.verb(&["user", "unlock", "vera", "-m", "she called"]).code, Some(0));
+    nobody.signed_in("vera", PASSWORD, None);
+    engine.stop();
+}
+
+/// C-14, D-16, D-17: nobody gives more than they hold; a change ends sessions; the last owner stays.
+fn what_somebody_may_do_ends_with_the_next_request(store: Store) {
+    let site = Site::new(store);
+    site.feed("adt", "", &files("archive", ""));
+    let (engine, nobody) = started(&site);
+    let (owner, _) = claim(&nobody, &setup_token(&site));
+    add(&owner, "vera", json!([{ "role": "viewer" }]));
+    let beyond = json!({ "name": "vera", "grants": [{ "role": "message-steward" }] });
+    let beyond = owner.ask("POST", "/api/v1/users/grants", Some(&beyond));
+    assert_eq!((beyond.status, beyond.code()), (403, "beyond"), "the owner reads no messages");
+    let own =
+        owner.ask("POST", "/api/v1/users/grants", Some(&json!({ "name": "owner", "grants": [] })));
+    assert_eq!((own.status, own.code()), (403, "beyond"), "nobody changes their own");
+    let last = site.verb(&["user", "disable", "owner", "-m", "x"]);
+    assert_eq!(last.code, Some(1), "{last:?}");
+    assert!(last.stderr.contains("last owner"), "{last:?}");
+
+    let vera = nobody.signed_in("vera", PASSWORD, None);
+    vera.get("/api/v1/status");
+    owner
+        .post("/api/v1/users/grants", json!({ "name": "vera", "grants": [{ "role": "auditor" }] }));
+    assert_eq!(vera.ask("GET", "/api/v1/status", None).status, 401);
+    let vera = nobody.signed_in("vera", PASSWORD, None);
+    owner.post("/api/v1/users/disable", json!({ "name": "vera" }));
+    assert_eq!(vera.ask("GET", "/api/v1/status", None).status, 401);
+    assert_eq!(nobody.login("vera", PASSWORD, None).status, 401);
+    owner.post("/api/v1/users/enable", json!({ "name": "vera" }));
+
+    // Three sessions at once; the oldest gives way.
+    let sessions: Vec<Admin> = (0..4).map(|_| nobody.signed_in("vera", PASSWORD, None)).collect();
+    assert_eq!(sessions[0].ask("GET", "/api/v1/status", None).status, 401);
+    sessions[3].get("/api/v1/status");
+    let changed = json!({ "current": PASSWORD, "new": "four unrelated words together" });
+    sessions[3].post("/api/v1/me/password", changed);
+    for session in &sessions {
+        assert_eq!(session.ask("GET", "/api/v1/status", None).status, 401);
+    }
+    nobody.signed_in("vera", "four unrelated words together", None);
+    engine.stop();
+}
+
+/// A-05, B-01, B-02, B-04, B-09, M-07: what is no request of ours ends with a clear answer, and nothing hangs.
+#[test]
+fn odd_requests_are_refused_in_their_protocol() {
+    let site = Site::new(Store::Sqlite);
+    site.feed("adt", "", &files("archive", ""));
+    let (engine, nobody) = started(&site);
+    for (fields, status, code) in [
+        ("Host: evil.example\r\n", 421, "misdirected"),
+        ("Host: 127.0.0.1.evil.example\r\n", 421, "misdirected"),
+        ("Origin: http://evil.example\r\n", 403, "other_origin"),
+        ("Origin: null\r\n", 403, "other_origin"),
+        ("Sec-Fetch-Site: cross-site\r\n", 403, "other_origin"),
+        (
+            "Authorization: Bearer hs1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n",
+            401,
+            "unauthenticated",
+        ),
+        ("Authorization: Basic b3duZXI6eA==\r\n", 401, "unauthenticated"),
+        ("", 401, "unauthenticated"),
+    ] {
+        let answer = nobody.raw("GET", "/api/v1/status", fields, None);
+        assert_eq!((answer.status, answer.code()), (status, code), "{fields}");
+        assert_eq!(answer.told.field("cache-control"), Some("no-store"), "{fields}");
+        assert_eq!(answer.told.field("access-control-allow-origin"), None, "{fields}");
+    }
+    for (method, path, body, status) in [
+        ("POST", "/api/v1/auth/login", "{", 400),
+        ("POST", "/api/v1/auth/login", "{}", 422),
+        ("POST", "/api/v1/auth/login", r#"{"name":"a","password":"b","more":1}"#, 422),
+        ("GET", "/api/v1/auth/login", "", 405),
+        ("GET", "/api/v1/nothing", "", 404),
+        ("GET", "/", "", 404),
+    ] {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            site.api(),
+            body.len()
+        );
+        let answer = Client::to(site.api()).ask(request.as_bytes()).expect("an answer");
+        assert_eq!(answer.status(), status, "{method} {path} {body}");
+        assert_eq!(answer.field("content-type"), Some("application/problem+json"), "{path}");
+    }
+    let long = "x".repeat((1 << 20) + 1);
+    let answer = nobody.ask("POST", "/api/v1/auth/login", Some(&json!({ "name": long })));
+    assert_eq!(answer.status, 413);
+    let mut fields = String::new();
+    (0..70).for_each(|n| fields.push_str(&format!("X-{n}: y\r\n")));
+    let answer = nobody.raw("GET", "/api/v1/status", &fields, None);
+    assert_eq!(answer.status, 431);
+    // A header that never ends keeps its connection for ten seconds.
+    let mut slow = Client::to(site.api());
+    slow.write(b"GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n").unwrap();
+    let took = slow.closes(Duration::from_secs(20)).expect("it is closed");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    engine.stop();
+}
+
+/// D-23..D-25: a token for some permissions, from some networks, for some time; rotated with an overlap, taken back at once.
+fn a_program_has_a_token_for_what_it_needs(store: Store) {
+    let site = Site::new(store);
+    site.feed("adt", "", &files("archive", ""));
+    let (engine, nobody) = started(&site);
+    let add = |arguments: &[&str]| {
+        let made = site.verb(&[&["token", "add"][..], arguments].concat());
+        assert_eq!(made.code, Some(0), "{made:?}");
+        nobody.with(made.stdout.trim())
+    };
+    let monitor = add(&["monitor", "--role", "viewer"]);
+    assert_eq!(monitor.get("/api/v1/status")["channels"][0]["name"], "adt");
+    let denied = monitor.ask("POST", "/api/v1/messages/body", Some(&json!({ "id": "x" })));
+    assert_eq!((denied.status, denied.code()), (403, "denied"));
+    let elsewhere = add(&["elsewhere", "--role", "viewer", "--from", "192.0.2.0/24"]);
+    assert_eq!(elsewhere.ask("GET", "/api/v1/status", None).status, 401, "from another network");
+    let admin = add(&["admin", "--role", "security-admin"]);
+    let user = json!({ "name": "x", "grants": [] });
+    let fresh = admin.ask("POST", "/api/v1/users/grants", Some(&user));
+    assert_eq!(
+        (fresh.status, fresh.code()),
+        (403, "step_up_needed"),
+        "a program proves nothing anew"
+    );
+
+    let rotated = site.verb(&["token", "rotate", "monitor"]);
+    let next = nobody.with(rotated.stdout.trim());
+    next.get("/api/v1/status");
+    monitor.get("/api/v1/status");
+    assert_eq!(site.verb(&["token", "revoke", "monitor", "-m", "it leaked"]).code, Some(0));
+    for ended in [&monitor, &next] {
+        assert_eq!(ended.ask("GET", "/api/v1/status", None).status, 401);
+    }
+    let long = site.verb(&["token", "add", "long", "--role", "viewer", "--for", "91d"]);
+    assert_eq!(long.code, Some(1), "{long:?}");
+    engine.stop();
+}
+
+/// Production needs somebody who owns the system.
+#[test]
+fn production_needs_an_owner() {
+    let site = Site::new(Store::Sqlite);
+    site.feed("adt", "", &files("archive", ""));
+    let server = fs::read_to_string(site.path("server.toml")).unwrap();
+    let production = format!(
+        "[server]\nprofile = \"production\"\nacknowledge = [\"key-beside-data\"]\n{server}"
+    );
+    let serve =
+        |site: &Site| Engine::start_with(hilum_tests::verbs::hilum(), site, &["--allow-root"]);
+    for part in ["", "server.toml", "channels", "tables", "channels/adt.toml"] {
+        let path = site.path(part);
+        let mode = if path.is_dir() { 0o700 } else { 0o600 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    site.write("server.toml", &production);
+    let ended = serve(&site).err().expect("nobody owns it");
+    assert_eq!(ended.status.code(), Some(78), "{ended}");
+    assert!(ended.said.contains("hilum setup"), "{ended}");
+
+    site.write("server.toml", &server);
+    let (engine, nobody) = started(&site);
+    claim(&nobody, &setup_token(&site));
+    engine.stop();
+    site.write("server.toml", &production);
+    let engine = serve(&site).unwrap_or_else(|ended| panic!("{ended}"));
+    assert_eq!(site.json(&["status"])["profile"], "production");
+    engine.stop();
+}

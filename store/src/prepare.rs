@@ -57,6 +57,7 @@ const NOT_SEALED: &[&str] = &[
     "audit_head.chain",
     "audit_log.chain",
     "audit_log.leaf",
+    "audit_epochs.public",
     "audit_log.rec",
     "audit_log.seal",
     "authorities.certificate",
@@ -78,7 +79,10 @@ const NOT_SEALED: &[&str] = &[
     "meta.value",
     "peer_keys.certificate",
     "peer_keys.spki",
+    "recovery_codes.code",
     "revisions.hash",
+    "service_tokens.token",
+    "sessions.token",
 ];
 
 /// SQLite has no type for ids.
@@ -98,12 +102,17 @@ const SQLITE_IDS: &[&str] = &[
     "deliveries.superseded_by",
     "delivery_keys.delivery",
     "dups.message",
+    "grants.user_id",
     "messages.body",
     "messages.id",
     "messages.parent",
     "messages.superseded_by",
     "messages.trace",
     "owed_acks.message",
+    "recovery_codes.user_id",
+    "service_tokens.id",
+    "sessions.user_id",
+    "users.id",
 ];
 
 fn expected<'a>(more: &'a [&'a str]) -> BTreeSet<String> {

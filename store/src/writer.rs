@@ -361,6 +361,9 @@ impl Writer {
         if !assembled.group.decides.is_empty() {
             assembled.look_up_decisions(&mut *self.backend).await?;
         }
+        if assembled.group.has_repeats() {
+            assembled.resolve(&mut *self.backend).await?;
+        }
         for _ in 0..ROUNDS_MAX {
             self.open.recall(&mut *self.backend, &assembled.group.settles).await?;
             assembled.number(&self.channels, &self.open, self.now_us);

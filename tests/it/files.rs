@@ -67,7 +67,7 @@ fn a_file_is_read_again_after_a_kill_and_nothing_arrives_twice_by_it(store: Stor
     let receiver = Receiver::accepting();
     let site = Site::new(store);
     let folder = folder(&site, "", &to("lab", &receiver, ""));
-    let ids = |file: usize| (0..60).map(move |n| format!("F{file}-{n:02}"));
+    let ids = |file: usize| (0..200).map(move |n| format!("F{file}-{n:03}"));
     for file in 0..3 {
         put(&folder, &format!("{file}.hl7"), &row(ids(file)));
     }
@@ -81,8 +81,8 @@ fn a_file_is_read_again_after_a_kill_and_nothing_arrives_twice_by_it(store: Stor
     receiver.set_life(5);
     let engine = site.serve();
     wait_seen(&folder.join("done"), &["0.hl7", "1.hl7", "2.hl7"]);
-    let status = site.wait_final("orders", 180);
-    assert_eq!(status.channel("orders").disposition("delivered"), 180, "{status:#?}");
+    let status = site.wait_final("orders", 600);
+    assert_eq!(status.channel("orders").disposition("delivered"), 600, "{status:#?}");
     // What arrives more than once was in doubt in its lane: each life goes on in order, a little before where the last one ended.
     let all: Vec<String> = (0..3).flat_map(ids).collect();
     let (mut reached, mut last) = (0, None);

@@ -90,7 +90,7 @@ pub(crate) async fn verify(
         for row in &rows {
             // The log may have got another key since.
             if row.int(11)? > walk.newest() {
-                walk.epochs = epochs(reader).await?;
+                walk.learn(epochs(reader).await?);
             }
             if let Err(fault) = walk.step(row)? {
                 return Ok(walk.report(Some(fault)));
@@ -141,6 +141,11 @@ struct Walk {
 impl Walk {
     fn from_start(log_id: Uuid, epochs: Vec<Epoch>) -> Walk {
         Walk { next: 0, chain: genesis(log_id).to_vec(), epochs, restarts: Vec::new() }
+    }
+
+    /// Takes epochs that have begun meanwhile.
+    fn learn(&mut self, epochs: Vec<Epoch>) {
+        self.epochs.extend(epochs.into_iter().skip(self.epochs.len()));
     }
 
     fn newest(&self) -> i64 {

@@ -89,6 +89,13 @@ impl Group {
         tokens
     }
 
+    /// Whether two of its messages have the same token: what is stored does not tell which of them is the repeat.
+    pub(crate) fn has_repeats(&self) -> bool {
+        let mut tokens: Vec<i64> = self.messages.iter().filter_map(|row| row.duplicate).collect();
+        tokens.sort_unstable();
+        tokens.windows(2).any(|pair| pair.first() == pair.last())
+    }
+
     /// Every body that is stored, under its id.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = (Uuid, &[u8])> {
         let of_messages = self.messages.iter().filter_map(|row| match &row.body {

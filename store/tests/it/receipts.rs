@@ -7,6 +7,7 @@ on_both!(
     receipts_are_numbered_in_the_order_of_calls,
     a_repeat_is_answered_from_what_is_stored,
     repeats_in_one_group_are_found,
+    a_repeat_that_comes_with_its_original_is_found,
     the_same_id_with_another_body_is_new,
     a_repeat_after_the_window_is_new,
     without_dedupe_nothing_is_looked_up,
@@ -83,6 +84,23 @@ async fn repeats_in_one_group_are_found(home: Home) {
     assert_eq!(new, [("A", 2), ("B", 3), ("C", 4)]);
     assert_eq!(told.seqs(), [2, 3, 4]);
     assert_eq!(home.number("select sum(n) from counters where what = 14").await, 4);
+    store.close().await.unwrap();
+}
+
+/// Whether or not the two of them are written in one group: none of them is stored before.
+async fn a_repeat_that_comes_with_its_original_is_found(home: Home) {
+    let store = home.open().await;
+    let (lease, _, _) = owned(&store).await;
+    for round in 0..30 {
+        let id = format!("R{round}");
+        let told = Told::default();
+        let both = [&id, &id].map(|id| store.receive(&lease, receipt(id), told.callback()));
+        let [one, other] = both;
+        assert!(matches!(one.await.unwrap(), Received::New { .. }), "{id}");
+        assert!(matches!(other.await.unwrap(), Received::Duplicate { .. }), "{id}");
+        assert_eq!(told.seqs().len(), 1);
+    }
+    assert_eq!(home.number("select count(*) from messages").await, 30);
     store.close().await.unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! Passwords: how they are hashed, how many at once, and which are too easy to guess.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -43,20 +43,21 @@ pub(crate) struct Hasher {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     /// The hash of a password that nobody has, for names that nobody has: they take as long as others.
-    dummy: Secret<String>,
+    dummy: Arc<OnceLock<Result<Secret<String>, String>>>,
 }
 
 impl Hasher {
     /// Leaves a core to the engine where there are two.
-    pub(crate) fn new(cost: Cost) -> Result<Hasher, String> {
+    pub(crate) fn new(cost: Cost) -> Hasher {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let nobody: [u8; 16] = rand::random();
-        Ok(Hasher {
-            cost,
-            permits: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
-            waiting: AtomicUsize::new(0),
-            dummy: hash(cost, &nobody)?,
-        })
+        let dummy = Arc::new(OnceLock::new());
+        let made = Arc::clone(&dummy);
+        // It takes a while, and nobody waits for it before the first sign-in.
+        tokio::task::spawn_blocking(move || {
+            made.get_or_init(|| nobody(cost));
+        });
+        let permits = Arc::new(Semaphore::new(cores.saturating_sub(1).max(1)));
+        Hasher { cost, permits, waiting: AtomicUsize::new(0), dummy }
     }
 
     /// The PHC string of a password.
@@ -72,13 +73,16 @@ impl Hasher {
         password: Secret<String>,
         phc: Option<Secret<Vec<u8>>>,
     ) -> Result<bool, Busy> {
-        let (dummy, known) = (self.dummy.clone(), phc.is_some());
+        let (dummy, cost, known) = (Arc::clone(&self.dummy), self.cost, phc.is_some());
         let matches = self
             .run(move || {
                 let text = phc.as_ref().map(|phc| std::str::from_utf8(phc.expose_secret()));
+                let nobody = dummy.get_or_init(|| nobody(cost)).as_ref();
                 let text = match text {
                     Some(Ok(text)) => text,
-                    Some(Err(_)) | None => dummy.expose_secret().as_str(),
+                    Some(Err(_)) | None => {
+                        nobody.map_or("", |dummy| dummy.expose_secret().as_str())
+                    }
                 };
                 Argon2::default().verify_password(password.expose_secret().as_bytes(), text).is_ok()
             })
@@ -103,6 +107,10 @@ impl Hasher {
         });
         done.await.map_err(|_| Busy)
     }
+}
+
+fn nobody(cost: Cost) -> Result<Secret<String>, String> {
+    hash(cost, &rand::random::<[u8; 16]>())
 }
 
 fn hash(cost: Cost, password: &[u8]) -> Result<Secret<String>, String> {
@@ -171,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_its_own_and_nobody_has_none() {
-        let hasher = Hasher::new(Cost::LEAST).unwrap();
+        let hasher = Hasher::new(Cost::LEAST);
         let phc = hasher.hash(secret("correct horse")).await.unwrap();
         assert!(phc.expose_secret().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         let stored = || Some(Secret::new(phc.expose_secret().as_bytes().to_vec()));
@@ -182,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_so_many_wait() {
-        let hasher = Hasher::new(Cost::LEAST).unwrap();
+        let hasher = Hasher::new(Cost::LEAST);
         let held = Arc::clone(&hasher.permits)
             .acquire_many_owned(u32::try_from(hasher.permits.available_permits()).unwrap());
         let held = held.await.unwrap();

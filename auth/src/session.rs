@@ -15,8 +15,8 @@ pub struct Session {
     pub(crate) actor: Actor,
     pub(crate) holdings: Holdings,
     pub(crate) login: Option<LoginOf>,
-    /// A program's, which proves nothing anew.
-    program: bool,
+    /// A program's, with the hash of its token: it proves nothing anew.
+    pub(crate) program: Option<[u8; 32]>,
 }
 
 /// What a session that began with a sign-in knows besides.
@@ -42,17 +42,17 @@ impl Session {
             source: Some(Source { address: None, via: "socket" }),
             ..Actor::new(ActorKind::User, format!("os:{uid}"))
         };
-        Session { actor, holdings: Holdings::all(), login: None, program: false }
+        Session { actor, holdings: Holdings::all(), login: None, program: None }
     }
 
     /// The session of a program, for one request.
-    pub(crate) fn of_program(actor: Actor, holdings: Holdings) -> Session {
-        Session { actor, holdings, login: None, program: true }
+    pub(crate) fn of_program(actor: Actor, holdings: Holdings, token: [u8; 32]) -> Session {
+        Session { actor, holdings, login: None, program: Some(token) }
     }
 
     /// The session of somebody who has signed in.
     pub(crate) fn of_login(actor: Actor, holdings: Holdings, login: LoginOf) -> Session {
-        Session { actor, holdings, login: Some(login), program: false }
+        Session { actor, holdings, login: Some(login), program: None }
     }
 
     /// A permit for one kind of act, or nothing when this actor does not hold it.
@@ -89,7 +89,7 @@ impl Session {
 
     /// Whether they have proven who they are a moment ago. Over the unix socket the system has.
     pub fn is_fresh(&self, now_us: i64) -> bool {
-        if self.program {
+        if self.program.is_some() {
             return false;
         }
         self.login.as_ref().is_none_or(|login| {

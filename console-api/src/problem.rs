@@ -60,6 +60,12 @@ impl Problem {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", title)
     }
 
+    /// As many streams of events are open as may be.
+    pub fn too_many_streams() -> Problem {
+        let title = "too many streams of events are open";
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many", title).retry_after(10)
+    }
+
     /// The body is not said to be JSON.
     pub fn not_json() -> Problem {
         let title = "the body must be `application/json`";

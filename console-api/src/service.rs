@@ -13,8 +13,9 @@ use engine::{
 };
 use store::{
     Act, ActOutcome, BodyOf, DeadGroup, DeliveryId, MessageDetail, MessageFilter, MessageId,
-    Messages, Page, Revision, Target,
+    Messages, Page, Revision, Scope, Target,
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::denials::Denials;
@@ -29,7 +30,11 @@ pub struct Service {
     registry: Arc<Registry>,
     accounts: Arc<Accounts>,
     denials: Arc<Denials>,
+    streams: Arc<Semaphore>,
 }
+
+/// Streams of events at once.
+const STREAMS_MAX: usize = 64;
 
 /// Why somebody does something, and the request it came with.
 #[derive(Clone, Debug, Default)]
@@ -41,12 +46,23 @@ pub struct Why {
 impl Service {
     /// Over a running engine, its registry of peers and its accounts.
     pub fn new(engine: Engine, registry: Arc<Registry>, accounts: Arc<Accounts>) -> Service {
-        Service { engine, registry, accounts, denials: Arc::default() }
+        Service {
+            engine,
+            registry,
+            accounts,
+            denials: Arc::default(),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        }
     }
 
     /// The time by the engine's clock, microseconds UTC.
     pub fn now_us(&self) -> i64 {
         self.engine.now_us()
+    }
+
+    /// A place for one more stream of events; it is free again when it is dropped.
+    pub fn stream_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Problem::too_many_streams())
     }
 
     fn act<G: auth::Grant>(&self, permit: &Permit<G>, action: &'static str, why: &Why) -> Act {
@@ -62,7 +78,10 @@ impl Service {
     /// How everything is.
     pub async fn status(&self, permit: &Permit<grants::MonitorRead>) -> Result<Status, Problem> {
         let mut status = self.engine.status(permit.scope()).await?;
-        status.warnings.extend(self.registry.warnings());
+        // What is wrong with peers and authorities is nobody's who sees some channels only.
+        if *permit.scope() == Scope::All {
+            status.warnings.extend(self.registry.warnings());
+        }
         Ok(status)
     }
 

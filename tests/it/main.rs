@@ -29,6 +29,7 @@ mod passing;
 mod peers;
 mod poison;
 mod receivers;
+mod requests;
 mod stopping;
 mod store_gone;
 mod store_tls;

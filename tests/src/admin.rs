@@ -2,7 +2,8 @@
 
 use crate::http::{Client, Told};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 use totp_rs::{Builder, Secret};
@@ -114,4 +115,46 @@ pub fn claim(admin: &Admin, token: &str) -> (Admin, String) {
     // The code of the setup is used up; the next one is taken already.
     let owner = admin.signed_in("owner", PASSWORD, Some(&code(&secret, 1)));
     (owner, secret)
+}
+
+/// Server-sent events as they come.
+pub struct Events {
+    reader: BufReader<TcpStream>,
+}
+
+impl Iterator for Events {
+    type Item = String;
+
+    /// The data of the next event; none when the stream has ended.
+    fn next(&mut self) -> Option<String> {
+        loop {
+            let mut line = String::new();
+            match self.reader.read_line(&mut line) {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+            if let Some(data) = line.strip_prefix("data: ") {
+                return Some(data.trim_end().to_owned());
+            }
+        }
+    }
+}
+
+impl Admin {
+    /// Opens a stream of events, which must be given.
+    pub fn stream(&self, path: &str) -> Events {
+        let token = self.token.as_deref().unwrap_or_default();
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n",
+            self.address
+        );
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        assert!(line.starts_with("HTTP/1.1 200"), "{path}: {line}");
+        Events { reader }
+    }
 }

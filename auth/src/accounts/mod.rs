@@ -119,7 +119,7 @@ impl Accounts {
         (node, policy): (String, SecondFactorPolicy),
         (now_us, cost): (fn() -> i64, Cost),
     ) -> Result<Accounts, StoreError> {
-        let hasher = Hasher::new(cost).map_err(StoreError::Internal)?;
+        let hasher = Hasher::new(cost);
         let setup = setup::Setup::begin(data, store.has_no_users().await?, now_us())
             .map_err(|error| StoreError::Internal(format!("the setup token: {error}")))?;
         Ok(Accounts {

@@ -149,10 +149,10 @@ impl Accounts {
             source: Some(source),
             ..Actor::new(ActorKind::Service, format!("service:{}", known.name))
         };
-        Ok(Some(Session::of_program(actor, Holdings::of(&known.grants))))
+        Ok(Some(Session::of_program(actor, Holdings::of(&known.grants), hash)))
     }
 }
 
-fn is_in_force(token: &ServiceToken, now_us: i64) -> bool {
+pub(super) fn is_in_force(token: &ServiceToken, now_us: i64) -> bool {
     token.revoked_us.is_none() && (token.created_us..token.until_us).contains(&now_us)
 }

@@ -57,6 +57,22 @@ impl Accounts {
         Ok(Some(self.session(&row, source)))
     }
 
+    /// Whether a session that was recognised before still counts. Asking is no use of it.
+    pub async fn still_holds(&self, session: &Session) -> bool {
+        let now_us = (self.now_us)();
+        match (&session.login, &session.program) {
+            (Some(login), _) => match self.store.session(&login.token).await {
+                Ok(row) => row.is_some_and(|row| is_in_force(&row, now_us)),
+                Err(_) => false,
+            },
+            (None, Some(token)) => match self.store.service_token(token).await {
+                Ok(known) => known.is_some_and(|known| service::is_in_force(&known, now_us)),
+                Err(_) => false,
+            },
+            (None, None) => true,
+        }
+    }
+
     fn session(&self, row: &SessionRow, source: Source) -> Session {
         let actor = Actor {
             name: Some(row.name.to_string()),

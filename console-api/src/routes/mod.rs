@@ -3,6 +3,7 @@
 mod account;
 mod act;
 mod audit;
+mod events;
 mod look;
 mod openapi;
 mod people;
@@ -87,6 +88,11 @@ pub fn table() -> Vec<Route> {
         Route::post("/api/v1/ca/distrust", "Ends that trust.", registry::distrust),
         Route::post("/api/v1/ca/inspect", "What a certificate says.", registry::inspect),
     ];
+    routes.push(Route::stream(
+        "/api/v1/events",
+        "How everything is, whenever it has changed (server-sent events).",
+        events::status,
+    ));
     routes.push(Route::signed_in("/api/v1/openapi.json", "This document.", |_, _| async {
         Ok(axum::Json(document(&table())))
     }));

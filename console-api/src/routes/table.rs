@@ -173,7 +173,26 @@ impl Route {
         })
     }
 
-    fn new<F>(
+    /// A route whose answer goes on, for whoever holds a permission.
+    pub fn stream<G: Grant, F>(
+        path: &'static str,
+        summary: &'static str,
+        handler: impl Fn(Service, Call<G>) -> F + Clone + Send + Sync + 'static,
+    ) -> Route
+    where
+        F: Future<Output = Result<Response, Problem>> + Send + 'static,
+    {
+        let needs = (Needs::Permission(G::PERMISSION), None);
+        Route::new(Method::GET, path, summary, needs, move |service, request| {
+            let handler = handler.clone();
+            async move {
+                let call = call::<G>(&service, session(&request)?, request.uri().path()).await?;
+                handler(service, call).await
+            }
+        })
+    }
+
+    fn new<R, F>(
         method: Method,
         path: &'static str,
         summary: &'static str,
@@ -181,7 +200,8 @@ impl Route {
         run: impl Fn(Service, Request) -> F + Send + Sync + 'static,
     ) -> Route
     where
-        F: Future<Output = Answer> + Send + 'static,
+        R: IntoResponse,
+        F: Future<Output = Result<R, Problem>> + Send + 'static,
     {
         let run: Arc<Run> = Arc::new(move |service, request| {
             let answer = run(service, request);

@@ -57,6 +57,7 @@ const NOT_SEALED: &[&str] = &[
     "audit_head.chain",
     "audit_log.chain",
     "audit_log.leaf",
+    "audit_epochs.proof",
     "audit_epochs.public",
     "audit_log.rec",
     "audit_log.seal",

@@ -281,7 +281,7 @@ impl Store {
     /// Walks the whole audit log.
     pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
         let Recorder { log_id, sealer, .. } = &self.inner.recorder;
-        audit::verify(&self.inner.reader, *log_id, sealer.public()).await
+        audit::verify(&self.inner.reader, (*log_id, &self.inner.secrets), sealer.public()).await
     }
 
     /// Ends the epoch of the audit log when its day is over: from then on another key seals, and the old one is gone.
@@ -296,6 +296,12 @@ impl Store {
         let settled = Arc::clone(&self.inner);
         desk.run(move |session| {
             Box::pin(async move {
+                let sealer = &parts.recorder.sealer;
+                let settle = move || settled.recorder.sealer.settle();
+                // Written by the round before, which never heard of its commit.
+                if sealer.has_begun(session, next).await? {
+                    return Ok(Done::new(()).and_then(settle));
+                }
                 let actor = Actor::new(ActorKind::System, "engine");
                 let action = audit::HAND_OVER;
                 let act = Act { actor, action, purpose: None, request: None, now_us };
@@ -303,8 +309,8 @@ impl Store {
                 let after = audit::key_of_epoch(&next.1);
                 let entry = Entry::success(&act, target, Json::Null, after);
                 audit::append(session, &parts.recorder, &entry).await?;
-                parts.recorder.sealer.hand_over(session, next, now_us).await?;
-                Ok(Done::new(()).and_then(move || settled.recorder.sealer.settle()))
+                sealer.hand_over(session, &parts.secrets, next, now_us).await?;
+                Ok(Done::new(()).and_then(settle))
             })
         })
         .await

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -25,7 +27,7 @@ const DAY_US: i64 = 86_400 * 1_000_000;
 
 statements! {
     NEWEST = "select number, public, created_us from audit_epochs order by number desc limit 1";
-    BEGIN = "insert into audit_epochs (number, public, first_seq, created_us) values ($1, $2, $3, $4)";
+    BEGIN = "insert into audit_epochs (number, public, first_seq, created_us, proof) values ($1, $2, $3, $4, $5)";
     NEXT_SEQ = "select next_seq from audit_head where one = 1";
 }
 
@@ -108,8 +110,7 @@ impl Sealer {
         (number, now_us): (i64, i64),
     ) -> Result<(), StoreError> {
         let public = self.prepare(secrets, (number, now_us))?;
-        let next = row(session, NEXT_SEQ, values![]).await?.map_or(Ok(0), |row| row.int(0))?;
-        self.put(session, (number, public, next), now_us).await
+        self.put(session, secrets, (number, public), now_us).await
     }
 
     /// Makes a key and keeps its file beside the old one; gives its public half.
@@ -129,13 +130,18 @@ impl Sealer {
         Ok(public)
     }
 
+    /// Writes the row of an epoch that begins with the next record.
     async fn put(
         &self,
         session: &mut dyn Session,
-        (number, public, first_seq): (i64, Public, i64),
+        secrets: &DataKey,
+        (number, public): (i64, Public),
         now_us: i64,
     ) -> Result<(), StoreError> {
-        session.run(BEGIN, values![number, &public[..], first_seq, now_us]).await.map(drop)
+        let first_seq = row(session, NEXT_SEQ, values![]).await?.map_or(Ok(0), |row| row.int(0))?;
+        let proof = prove(secrets, self.files.log_id, (number, &public, first_seq, now_us))?;
+        let columns = values![number, &public[..], first_seq, now_us, &proof[..]];
+        session.run(BEGIN, columns).await.map(drop)
     }
 
     /// Whether the day of the epoch is over.
@@ -143,25 +149,41 @@ impl Sealer {
         self.keys().current.as_ref().is_some_and(|epoch| now_us.div_euclid(DAY_US) > epoch.day)
     }
 
-    /// Makes the key of the next epoch; gives its number and public half, for the record that the old key seals.
+    /// The key of the next epoch, made when there is none yet; gives its number and public half, for the record that the old key seals.
+    ///
+    /// One that was made before may be on disk already, when nobody heard of its commit: it is never replaced by another.
     pub(crate) fn prepare_next(
         &self,
         secrets: &DataKey,
         now_us: i64,
     ) -> Result<(i64, Public), StoreError> {
+        let made = self.keys().next.as_ref().map(|epoch| (epoch.number, epoch.public));
+        if let Some(made) = made {
+            return Ok(made);
+        }
         let number = self.keys().current.as_ref().map_or(1, |epoch| epoch.number + 1);
         Ok((number, self.prepare(secrets, (number, now_us))?))
+    }
+
+    /// Whether the row of an epoch is on disk.
+    pub(crate) async fn has_begun(
+        &self,
+        session: &mut dyn Session,
+        (number, public): (i64, Public),
+    ) -> Result<bool, StoreError> {
+        let Some(newest) = row(session, NEWEST, values![]).await? else { return Ok(false) };
+        Ok(newest.int(0)? == number && newest.blob(1)? == public)
     }
 
     /// Lets the new key seal everything after that record.
     pub(crate) async fn hand_over(
         &self,
         session: &mut dyn Session,
-        (number, public): (i64, Public),
+        secrets: &DataKey,
+        next: (i64, Public),
         now_us: i64,
     ) -> Result<(), StoreError> {
-        let next = row(session, NEXT_SEQ, values![]).await?.map_or(Ok(0), |row| row.int(0))?;
-        self.put(session, (number, public, next), now_us).await
+        self.put(session, secrets, next, now_us).await
     }
 
     /// The new epoch is on disk: its key takes the place of the old one, which is gone.
@@ -202,6 +224,43 @@ impl Sealer {
     fn keys(&self) -> std::sync::MutexGuard<'_, Keys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What shows that a row of `audit_epochs` was written with the store's key at hand.
+fn proof(
+    secrets: &DataKey,
+    log_id: Uuid,
+    (number, public, first_seq, made_us): (i64, &[u8], i64, i64),
+) -> Result<Hmac<Sha256>, StoreError> {
+    let key = secrets.derive(b"audit-epoch-v1");
+    let mac = Hmac::<Sha256>::new_from_slice(&*key)
+        .map_err(|_| StoreError::Internal("a key has a wrong size".to_owned()))?;
+    let parts = [
+        log_id.as_bytes().as_slice(),
+        &number.to_be_bytes(),
+        &first_seq.to_be_bytes(),
+        &made_us.to_be_bytes(),
+        public,
+    ];
+    Ok(parts.iter().fold(mac, |mac, part| mac.chain_update(part)))
+}
+
+fn prove(
+    secrets: &DataKey,
+    log_id: Uuid,
+    row: (i64, &[u8], i64, i64),
+) -> Result<Vec<u8>, StoreError> {
+    Ok(proof(secrets, log_id, row)?.finalize().into_bytes().to_vec())
+}
+
+/// Whether a row of `audit_epochs` is one that this store has written.
+pub(super) fn is_proven(
+    secrets: &DataKey,
+    log_id: Uuid,
+    row: (i64, &[u8], i64, i64),
+    shown: &[u8],
+) -> Result<bool, StoreError> {
+    Ok(proof(secrets, log_id, row)?.verify_slice(shown).is_ok())
 }
 
 /// Whether a seal is one of a key.

@@ -4,17 +4,18 @@ use uuid::Uuid;
 
 use super::canonical::{Json, write};
 use super::chain::{genesis, leaf, link};
-use super::epoch::{Public, is_seal};
+use super::epoch::{Public, is_proven, is_seal};
 use super::record::{hex, rfc3339};
 use crate::error::StoreError;
 use crate::read::Reader;
+use crate::seal::DataKey;
 use crate::sql::{Row, statements, values};
 
 /// Records read at once.
 const SLICE: i64 = 1_000;
 
 statements! {
-    EPOCHS = "select number, public, first_seq from audit_epochs order by number";
+    EPOCHS = "select number, public, first_seq, created_us, proof from audit_epochs order by number";
     SLICE_OF_LOG = "select seq, ts_us, actor_id, action, channel_id, target_id, outcome, rec, leaf, chain, seal, coalesce(epoch, 0)
         from audit_log where seq >= $1 order by seq limit $2";
     HEAD_AT_REST = "select next_seq, chain from audit_head where one = 1";
@@ -76,12 +77,12 @@ pub enum AuditFault {
 /// Checks the whole log, slice by slice. `own` is the key that this engine seals with.
 pub(crate) async fn verify(
     reader: &Reader,
-    log_id: Uuid,
+    (log_id, secrets): (Uuid, &DataKey),
     own: Option<Public>,
 ) -> Result<AuditReport, StoreError> {
     // Read before the rows: records written meanwhile are more than it says, never fewer.
     let head = reader.row(HEAD_AT_REST, values![]).await?;
-    let mut walk = Walk::from_start(log_id, epochs(reader).await?);
+    let mut walk = Walk::from_start(log_id, epochs(reader, secrets, log_id).await?);
     loop {
         let rows = reader.rows(SLICE_OF_LOG, values![walk.next, SLICE]).await?;
         if rows.is_empty() {
@@ -90,7 +91,7 @@ pub(crate) async fn verify(
         for row in &rows {
             // The log may have got another key since.
             if row.int(11)? > walk.newest() {
-                walk.learn(epochs(reader).await?);
+                walk.learn(epochs(reader, secrets, log_id).await?);
             }
             if let Err(fault) = walk.step(row)? {
                 return Ok(walk.report(Some(fault)));
@@ -113,18 +114,27 @@ struct Epoch {
     number: i64,
     public: Public,
     first_seq: i64,
+    /// Its row was written with the store's key at hand: whoever can only write to the database cannot begin an epoch, not even the first.
+    proven: bool,
     /// A record that can be trusted has named it.
     named: bool,
 }
 
-async fn epochs(reader: &Reader) -> Result<Vec<Epoch>, StoreError> {
+async fn epochs(
+    reader: &Reader,
+    secrets: &DataKey,
+    log_id: Uuid,
+) -> Result<Vec<Epoch>, StoreError> {
     let rows = reader.rows(EPOCHS, values![]).await?;
     let odd = || StoreError::Internal("a key of the audit log is cut".to_owned());
     let epoch = |row: &Row| {
+        let (number, public, first_seq) = (row.int(0)?, row.blob(1)?, row.int(2)?);
+        let shown = (number, public, first_seq, row.int(3)?);
         Ok(Epoch {
-            number: row.int(0)?,
-            public: row.blob(1)?.try_into().map_err(|_| odd())?,
-            first_seq: row.int(2)?,
+            number,
+            public: public.try_into().map_err(|_| odd())?,
+            first_seq,
+            proven: is_proven(secrets, log_id, shown, row.blob(4)?)?,
             named: false,
         })
     };
@@ -215,7 +225,7 @@ impl Walk {
                     self.restarts.push(seq);
                 }
             }
-            if !epoch.named {
+            if !epoch.proven || !epoch.named {
                 return Ok(Err(AuditFault::Key { seq }));
             }
             let seal = row.blob_or_none(10)?.unwrap_or_default();

@@ -259,10 +259,27 @@ async fn a_key_that_no_record_names_seals_nothing(home: Home) {
     };
     home.tamper(drop).await;
     let mut raw = Raw::of(&home).await;
-    let foreign = "update audit_epochs set public = $1 where number = 1";
-    raw.put(foreign, vec![7; 32]).await;
+    let public = raw.blobs("select public from audit_epochs").await.remove(0);
+    let proof = raw.blobs("select proof from audit_epochs").await.remove(0);
+    let whole = |fault: Option<AuditFault>| assert_eq!(fault, None);
+    for (column, kept) in [("public", public), ("proof", proof)] {
+        let set = format!("update audit_epochs set {column} = $1");
+        raw.put(&set, vec![7; 32]).await;
+        let fault = store.verify_audit().await.unwrap().fault;
+        assert_eq!(fault, Some(AuditFault::Key { seq: 0 }), "{column}");
+        raw.put(&set, kept).await;
+        whole(store.verify_audit().await.unwrap().fault);
+    }
+    assert!(raw.allows("update audit_epochs set created_us = created_us + 1").await);
     let fault = store.verify_audit().await.unwrap().fault;
     assert_eq!(fault, Some(AuditFault::Key { seq: 0 }));
+    assert!(raw.allows("update audit_epochs set created_us = created_us - 1").await);
+    // An epoch of somebody else's, from the middle of the log on.
+    let foreign =
+        "insert into audit_epochs select 2, proof, 4, created_us, proof from audit_epochs";
+    assert!(raw.allows(foreign).await);
+    let fault = store.verify_audit().await.unwrap().fault;
+    assert_eq!(fault, Some(AuditFault::Key { seq: 4 }));
     raw.close().await;
     store.close().await.unwrap();
 }

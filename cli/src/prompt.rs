@@ -15,7 +15,6 @@ pub fn line(question: &str) -> Result<String, Failure> {
 
 /// Asks for something that is not shown while it is typed.
 pub fn secret(question: &str) -> Result<Secret<String>, Failure> {
-    ask(question)?;
     let terminal = std::io::stdin();
     if !terminal.is_terminal() {
         return read().map(Secret::new);
@@ -24,9 +23,10 @@ pub fn secret(question: &str) -> Result<Secret<String>, Failure> {
     let before = tcgetattr(&terminal).map_err(unasked)?;
     let mut hidden = before.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&terminal, OptionalActions::Flush, &hidden).map_err(unasked)?;
-    let typed = read();
-    tcsetattr(&terminal, OptionalActions::Flush, &before).map_err(unasked)?;
+    // Hidden before it is asked for, and what was pasted or typed ahead is kept.
+    tcsetattr(&terminal, OptionalActions::Now, &hidden).map_err(unasked)?;
+    let typed = ask(question).and_then(|()| read());
+    tcsetattr(&terminal, OptionalActions::Now, &before).map_err(unasked)?;
     ask("\n")?;
     typed.map(Secret::new)
 }

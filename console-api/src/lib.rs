@@ -3,6 +3,7 @@
 //! `service` does things, `routes` speaks HTTP and JSON. Nothing reaches the engine or the store
 //! for a person but through `service`.
 
+mod connections;
 mod denials;
 mod json;
 mod listener;

@@ -8,19 +8,14 @@ use std::time::Duration;
 use auth::Session;
 use axum::Router;
 use axum::extract::Extension;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use store::Source;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-/// A client that has not sent its header after this long is dropped.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::connections::Connections;
+
 /// Connections at once; more wait in the kernel.
 const CONNECTIONS_MAX: usize = 64;
-/// Connections that are still answered when the engine stops.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// The bound socket. Dropping it removes the file.
 pub struct Socket {
@@ -49,14 +44,16 @@ impl Socket {
 
     /// Answers until told to stop.
     pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
-        let mut connections = JoinSet::new();
+        let mut connections = Connections::default();
         loop {
-            let room = connections.len() < CONNECTIONS_MAX;
+            let room = connections.open() < CONNECTIONS_MAX;
             tokio::select! {
                 accepted = self.listener.accept(), if room => match accepted {
                     Ok((stream, _)) => {
                         if let Some(session) = recognise(&stream) {
-                            connections.spawn(answer(stream, router.clone().layer(Extension(session))));
+                            let source = Source { address: None, via: "socket" };
+                            let router = router.clone().layer(Extension(source)).layer(Extension(session));
+                            connections.answer(stream, (), router);
                         }
                     }
                     Err(error) => {
@@ -64,14 +61,11 @@ impl Socket {
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 },
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                () = connections.ended() => {}
                 _ = stop.changed() => break,
             }
         }
-        let _ = tokio::time::timeout(LINGER, async {
-            while connections.join_next().await.is_some() {}
-        })
-        .await;
+        connections.finish().await;
     }
 }
 
@@ -99,16 +93,5 @@ fn recognise(stream: &UnixStream) -> Option<Session> {
             tracing::warn!(error = %error, "the admin socket's peer is unknown");
             None
         }
-    }
-}
-
-async fn answer(stream: UnixStream, router: Router) {
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(error = %error, "an admin connection ended early");
     }
 }

@@ -125,6 +125,22 @@ impl Acceptor {
         gate: &Gate,
         (book, attendance): (Arc<dyn PeerBook>, Attendance),
     ) -> Result<Acceptor, BindError> {
+        let admission = entrance.tls().cloned();
+        let admission = admission.map(|server| Admission::new(server, channel.clone(), book));
+        Acceptor::open_at(entrance, admission, gate, attendance)
+    }
+
+    /// Binds an address of this machine for something else than a channel: plain TCP, everybody there, within the usual limits.
+    pub fn inside(address: SocketAddr, gate: &Gate) -> Result<Acceptor, BindError> {
+        Acceptor::open_at(Entrance::inside(address), None, gate, Attendance::default())
+    }
+
+    fn open_at(
+        entrance: Entrance,
+        admission: Option<Admission>,
+        gate: &Gate,
+        attendance: Attendance,
+    ) -> Result<Acceptor, BindError> {
         let address = entrance.listen;
         let protected = entrance.tls().is_some() || entrance.plaintext().is_some();
         if !protected && !is_loopback(address.ip()) {
@@ -133,8 +149,6 @@ impl Acceptor {
         if entrance.plaintext().is_some_and(|acknowledgement| acknowledgement.has_ended()) {
             return Err(BindError::PlaintextEnded(address));
         }
-        let admission = entrance.tls().cloned();
-        let admission = admission.map(|server| Admission::new(server, channel.clone(), book));
         let refused = |reason| BindError::Refused { address, reason };
         let listener = listen(address).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;

@@ -85,11 +85,8 @@ async fn serve_api(
     let accounts = Arc::new(accounts);
     let router = console_api::router(Service::new(engine.clone(), registry, Arc::clone(&accounts)));
     let socket = bind(data)?;
-    let listener = Listener::bind(server.api_listen).await.map_err(|error| {
-        Failure::new(
-            Code::Refused,
-            format!("the admin API cannot listen on {}: {error}", server.api_listen),
-        )
+    let listener = Listener::bind(server.api_listen).map_err(|error| {
+        Failure::new(Code::Refused, format!("the admin API: {error}"))
         .hint("another engine may be there; `listen` under `[api]` in server.toml names another address")
     })?;
     let mut line = format!("admin API on http://{}", listener.address());

@@ -167,7 +167,7 @@ impl Route {
             let handler = handler.clone();
             async move {
                 let source = request.extensions().get::<Source>().copied();
-                let source = source.unwrap_or(Source { address: None, via: "socket" });
+                let source = source.ok_or_else(Problem::unauthenticated)?;
                 handler(service, source, body(request).await?).await
             }
         })

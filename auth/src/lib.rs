@@ -16,7 +16,7 @@ mod session;
 mod windows;
 
 pub use accounts::{
-    AccountError, Accounts, Enrolment, Login, NewPerson, Owner, SignedIn, TokenOrder,
+    AccountChange, AccountError, Accounts, Enrolment, Login, NewPerson, Owner, SignedIn, TokenOrder,
 };
 pub use holdings::Holdings;
 pub use password::Cost;

@@ -25,7 +25,7 @@ pub(crate) struct LoginOf {
     pub user: UserId,
     pub token: [u8; 32],
     /// The user must add a second factor first.
-    pub confined: bool,
+    pub must_enrol: bool,
     pub step_up_us: i64,
     pub until_us: i64,
 }
@@ -57,7 +57,7 @@ impl Session {
 
     /// A permit for one kind of act, or nothing when this actor does not hold it.
     pub fn permit<G: Grant>(&self) -> Option<Permit<G>> {
-        if self.is_confined() {
+        if self.must_enrol() {
             return None;
         }
         let scope = self.holdings.scope_of(G::PERMISSION)?;
@@ -83,8 +83,8 @@ impl Session {
     }
 
     /// Whether nothing is allowed but to add a second factor.
-    pub fn is_confined(&self) -> bool {
-        self.login.as_ref().is_some_and(|login| login.confined)
+    pub fn must_enrol(&self) -> bool {
+        self.login.as_ref().is_some_and(|login| login.must_enrol)
     }
 
     /// Whether they have proven who they are a moment ago. Over the unix socket the system has.

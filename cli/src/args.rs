@@ -270,6 +270,18 @@ pub struct Target {
     pub format: Format,
 }
 
+/// Something or somebody that an act is done to.
+#[derive(Args)]
+pub struct Called {
+    /// The name
+    pub name: String,
+    /// Why, for the audit log
+    #[arg(short = 'm', long)]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
 #[derive(Args)]
 pub struct Query {
     #[command(flatten)]

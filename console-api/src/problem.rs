@@ -48,10 +48,17 @@ impl Problem {
     }
 
     /// Somebody is signed in, but must add a second factor first.
-    pub fn confined() -> Problem {
+    pub fn second_factor_needed() -> Problem {
         let title = "a second factor is needed before anything else";
         Problem::new(StatusCode::FORBIDDEN, "second_factor_needed", title)
             .hint("`hilum second-factor` adds one")
+    }
+
+    /// Who they are must be proven anew.
+    pub fn step_up_needed() -> Problem {
+        let title = "this needs a sign-in of the last five minutes";
+        Problem::new(StatusCode::FORBIDDEN, "step_up_needed", title)
+            .hint("`hilum login NAME --step-up` asks for it")
     }
 
     /// The path is there, but not for this method.
@@ -214,8 +221,7 @@ impl From<AccountError> for Problem {
                     .retry_after(retry_s)
             }
             AccountError::Invalid(_) => Problem::invalid(sentence),
-            AccountError::StepUp => Problem::new(StatusCode::FORBIDDEN, "step_up_needed", sentence)
-                .hint("`hilum login --step-up` asks for it"),
+            AccountError::StepUp => Problem::step_up_needed(),
             AccountError::Beyond(_) => Problem::new(StatusCode::FORBIDDEN, "beyond", sentence),
             AccountError::Absent(what) => Problem::absent(what),
             AccountError::Refused(_) => Problem::conflict("refused", sentence),

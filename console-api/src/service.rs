@@ -12,7 +12,7 @@ use engine::{
     ChannelChange, Discarded, Engine, ReplayOrder, Replayed, Selection, Status, Trace, Trial,
 };
 use store::{
-    Act, ActOutcome, BodyOf, DeadGroup, DeliveryId, MessageDetail, MessageFilter, MessageId,
+    Act, ActOutcome, Actor, BodyOf, DeadGroup, DeliveryId, MessageDetail, MessageFilter, MessageId,
     Messages, Page, Revision, Scope, Target,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -66,8 +66,12 @@ impl Service {
     }
 
     fn act<G: auth::Grant>(&self, permit: &Permit<G>, action: &'static str, why: &Why) -> Act {
+        self.act_of(permit.actor(), action, why)
+    }
+
+    fn act_of(&self, actor: &Actor, action: &'static str, why: &Why) -> Act {
         Act {
-            actor: permit.actor().clone(),
+            actor: actor.clone(),
             action,
             purpose: why.reason.clone(),
             request: Some(Uuid::now_v7().to_string()),

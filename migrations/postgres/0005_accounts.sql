@@ -7,7 +7,6 @@ create table users (
     state bigint not null,
     generation bigint not null,
     password bytea not null,
-    password_us bigint not null,
     second_factor bytea,
     totp_step bigint not null,
     failures bigint not null,

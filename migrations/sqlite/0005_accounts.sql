@@ -7,7 +7,6 @@ create table users (
     state integer not null,
     generation integer not null,
     password blob not null,
-    password_us integer not null,
     second_factor blob,
     totp_step integer not null,
     failures integer not null,

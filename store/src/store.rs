@@ -306,10 +306,10 @@ impl Store {
                 let action = audit::HAND_OVER;
                 let act = Act { actor, action, purpose: None, request: None, now_us };
                 let target = Target { kind: "audit-log", id: None, channel: None };
-                let after = audit::key_of_epoch(&next.1);
+                let after = Json::object([("seal_key", Json::text(audit::hex(&next.1)))]);
                 let entry = Entry::success(&act, target, Json::Null, after);
                 audit::append(session, &parts.recorder, &entry).await?;
-                sealer.hand_over(session, &parts.secrets, next, now_us).await?;
+                sealer.put(session, &parts.secrets, next, now_us).await?;
                 Ok(Done::new(()).and_then(settle))
             })
         })

@@ -1,7 +1,8 @@
 //! Requests to the admin API that are none, or that hold what does not belong there.
 
-use crate::api::started;
+use crate::api::{setup_token, started};
 use crate::parts::files;
+use hilum_tests::admin::claim;
 use hilum_tests::http::Client;
 use hilum_tests::site::{Site, Store};
 use serde_json::{Value, json};
@@ -71,10 +72,10 @@ fn no_request_makes_the_engine_stumble() {
     let site = Site::new(Store::Sqlite);
     site.feed("adt", "", &files("archive", ""));
     let (engine, nobody) = started(&site);
-    let made =
-        site.verb(&["token", "add", "fuzz", "--role", "system-owner", "--role", "message-steward"]);
-    let fuzz = nobody.with(made.stdout.trim());
-    let document = fuzz.get("/api/v1/openapi.json");
+    let (owner, _) = claim(&nobody, &setup_token(&site));
+    let made = site.verb(&["token", "add", "steward", "--role", "message-steward"]);
+    let steward = nobody.with(made.stdout.trim());
+    let document = owner.get("/api/v1/openapi.json");
     let long = "\u{e9}".repeat(5_000);
     let odd = [
         json!(null),
@@ -113,15 +114,20 @@ fn no_request_makes_the_engine_stumble() {
                     body.insert((*field).clone(), plain);
                 }
                 for body in [Value::Object(body), json!({ one.as_str(): value })] {
-                    let answer = fuzz.ask("POST", path, Some(&body));
-                    assert!(answer.status < 500, "{path} {body}: {answer:?}");
+                    let mut answer = owner.ask("POST", path, Some(&body));
+                    if answer.code() == "denied" {
+                        // The owner reads no messages.
+                        answer = steward.ask("POST", path, Some(&body));
+                    }
+                    let reached = answer.status < 500 && answer.code() != "step_up_needed";
+                    assert!(reached, "{path} {body}: {answer:?}");
                     asked += 1;
                 }
             }
         }
     }
     assert!(asked > 2_000, "{asked}");
-    fuzz.get("/api/v1/status");
+    owner.get("/api/v1/status");
     assert!(!engine.said().contains("\"code\":\"panic\""), "{}", engine.said());
     engine.stop();
 }

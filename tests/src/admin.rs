@@ -107,7 +107,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 
 /// Makes the first owner and signs them in; gives the secret of their second factor too.
 pub fn claim(admin: &Admin, token: &str) -> (Admin, String) {
-    let begun = admin.post("/api/v1/setup/begin", json!({ "token": token }));
+    let begun = admin.post("/api/v1/setup/begin", json!({ "token": token, "name": "owner" }));
     let secret = begun["secret"].as_str().expect("a secret").to_owned();
     let owner =
         json!({ "token": token, "name": "owner", "password": PASSWORD, "code": code(&secret, 0) });

@@ -14,7 +14,7 @@ use std::time::Duration;
 use config::SecondFactorPolicy;
 use store::{Granted, Locking, Store, StoreError, UserId};
 
-pub use people::NewPerson;
+pub use people::{AccountChange, NewPerson};
 pub use service::TokenOrder;
 pub use setup::{Enrolment, Owner};
 pub use sign_in::{Login, SignedIn};
@@ -132,11 +132,6 @@ impl Accounts {
             enrolling: Mutex::default(),
             setup,
         })
-    }
-
-    /// Somebody who signs in may do what only an owner may, so the API may be reached from elsewhere.
-    pub async fn is_claimed(&self) -> Result<bool, StoreError> {
-        Ok(!self.store.has_no_users().await?)
     }
 
     /// The file with the token for the first owner, while it is good for something.

@@ -20,6 +20,33 @@ pub struct NewPerson {
     pub grants: Vec<Granted>,
 }
 
+/// What is done to somebody's account.
+pub enum AccountChange {
+    /// They may not sign in any more; their sessions end.
+    Disable,
+    /// They may again.
+    Enable,
+    /// They may try again, who have guessed too often.
+    Unlock,
+    /// Their second factor is gone, for a device that is lost; they must add another where one is demanded.
+    ResetSecondFactor,
+    /// They have another password.
+    ResetPassword(Secret<String>),
+}
+
+impl AccountChange {
+    /// The act, as the audit log names it.
+    pub fn action(&self) -> &'static str {
+        match self {
+            AccountChange::Disable => "user.disable",
+            AccountChange::Enable => "user.enable",
+            AccountChange::Unlock => "user.unlock",
+            AccountChange::ResetSecondFactor => "user.second_factor.reset",
+            AccountChange::ResetPassword(_) => "user.password.reset",
+        }
+    }
+}
+
 impl Accounts {
     /// Everybody, by name.
     pub async fn people(&self) -> Result<Vec<User>, AccountError> {
@@ -60,45 +87,34 @@ impl Accounts {
         done(self.store.set_grants(act, user.id, grants).await)
     }
 
-    /// Lets somebody sign in, or not any more.
-    pub async fn set_state(
+    /// Changes the account of somebody else, who may do no more than whoever changes it.
+    pub async fn change(
         &self,
         act: &Act,
         by: &Session,
         name: &Name,
-        state: UserState,
+        change: AccountChange,
     ) -> Result<(), AccountError> {
-        let user = self.other(by, name).await?;
-        done(self.store.set_user_state(act, user.id, state).await)
-    }
-
-    /// Lets somebody try again who has guessed too often.
-    pub async fn unlock(&self, act: &Act, by: &Session, name: &Name) -> Result<(), AccountError> {
-        let user = self.other(by, name).await?;
-        done(self.store.unlock_user(act, user.id).await)
-    }
-
-    /// Takes somebody's second factor away, for a device that is lost. They must add another where one is demanded.
-    pub async fn reset_second_factor(
-        &self,
-        act: &Act,
-        by: &Session,
-        name: &Name,
-    ) -> Result<(), AccountError> {
-        let user = self.other(by, name).await?;
-        done(self.store.set_second_factor(act, user.id, None, Vec::new()).await)
-    }
-
-    /// Gives somebody another password.
-    pub async fn reset_password(
-        &self,
-        act: &Act,
-        by: &Session,
-        name: &Name,
-        password: Secret<String>,
-    ) -> Result<(), AccountError> {
-        let user = self.other(by, name).await?;
-        self.put_password(act, &user, password).await
+        let user = self.named(name).await?;
+        if by.user() == Some(user.id) {
+            return Err(AccountError::Beyond("this is for somebody else to do"));
+        }
+        within(by, &user.grants)?;
+        done(match change {
+            AccountChange::Disable => {
+                self.store.set_user_state(act, user.id, UserState::Disabled).await
+            }
+            AccountChange::Enable => {
+                self.store.set_user_state(act, user.id, UserState::Active).await
+            }
+            AccountChange::Unlock => self.store.unlock_user(act, user.id).await,
+            AccountChange::ResetSecondFactor => {
+                self.store.set_second_factor(act, user.id, None, Vec::new()).await
+            }
+            AccountChange::ResetPassword(password) => {
+                return self.put_password(act, &user, password).await;
+            }
+        })
     }
 
     /// Changes the password of whoever asks. All their sessions end.
@@ -162,16 +178,6 @@ impl Accounts {
 
     async fn named(&self, name: &Name) -> Result<User, AccountError> {
         self.store.user(name).await?.ok_or(AccountError::Absent("user"))
-    }
-
-    /// Somebody else, who may do no more than whoever acts on them.
-    async fn other(&self, by: &Session, name: &Name) -> Result<User, AccountError> {
-        let user = self.named(name).await?;
-        if by.user() == Some(user.id) {
-            return Err(AccountError::Beyond("this is for somebody else to do"));
-        }
-        within(by, &user.grants)?;
-        Ok(user)
     }
 }
 

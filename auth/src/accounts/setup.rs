@@ -114,13 +114,14 @@ impl Accounts {
     pub fn begin_setup(
         &self,
         token: &Secret<String>,
+        name: &Name,
         source: Source,
     ) -> Result<Enrolment, AccountError> {
         let now_us = (self.now_us)();
         let address = source.address.map(|address| address.ip());
         self.windows.admit(address, now_us).map_err(|retry_s| AccountError::TooMany { retry_s })?;
         let secret = self.setup.secret(token, now_us).ok_or(AccountError::Credentials)?;
-        Ok(self.enrolment(&secret, "owner"))
+        Ok(self.enrolment(&secret, name.as_str()))
     }
 
     /// Makes the first owner, with password and second factor in one act; gives the recovery codes.
@@ -138,7 +139,7 @@ impl Accounts {
         let step = second_factor::step_of(&secret, owner.code.expose_secret(), now_us)
             .ok_or_else(wrong_code)?;
         let recovery = second_factor::recovery_codes();
-        let id = UserId::new();
+        let (id, name) = (UserId::new(), owner.name.to_string());
         let new = NewUser {
             id,
             name: owner.name,
@@ -149,6 +150,7 @@ impl Accounts {
             first: true,
         };
         let actor = Actor {
+            name: Some(name),
             auth: Some("setup-token".to_owned()),
             source: Some(source),
             ..Actor::new(ActorKind::User, format!("user:{id}"))

@@ -49,19 +49,13 @@ impl Accounts {
     }
 
     /// Proves again who somebody is: the session gets a new token, which may do what is dangerous for five minutes.
-    pub async fn step_up(
-        &self,
-        session: &Session,
-        login: Login,
-        source: Source,
-    ) -> Result<SignedIn, AccountError> {
+    pub async fn step_up(&self, session: &Session, login: Login) -> Result<SignedIn, AccountError> {
         let own = session.actor.name.as_deref() == Some(&login.name);
         let replaces = session.login.as_ref().filter(|_| own).map(|login| login.token);
-        if replaces.is_none() {
-            return Err(AccountError::Invalid(
-                "a step-up is for the user who signed in".to_owned(),
-            ));
-        }
+        let (Some(source), Some(_)) = (session.actor.source, replaces) else {
+            let sentence = "a step-up is for the user who signed in";
+            return Err(AccountError::Invalid(sentence.to_owned()));
+        };
         self.enter(login, source, "auth.step_up", replaces).await
     }
 
@@ -90,6 +84,8 @@ impl Accounts {
         let id = known.as_ref().map(|known| known.id);
         let mut actor = Actor {
             source: Some(source),
+            // What nobody is called is not written down: it may be a password in the wrong field.
+            name: id.map(|_| login.name.clone()),
             ..Actor::new(
                 ActorKind::User,
                 id.map_or("user:unknown".to_owned(), |id| format!("user:{id}")),

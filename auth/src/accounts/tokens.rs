@@ -84,7 +84,7 @@ impl Accounts {
         let login = LoginOf {
             user: row.user,
             token: row.token,
-            confined: self.must_enrol(&row.grants, row.second_factor),
+            must_enrol: self.must_enrol(&row.grants, row.second_factor),
             step_up_us: row.step_up_us,
             until_us: row.until_us,
         };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Query, Target};
+use super::{Called, Query, Target};
 
 #[derive(Args)]
 pub struct Setup {
@@ -40,37 +40,24 @@ pub enum UserVerb {
     /// List everybody
     List(Query),
     /// Add somebody; their first password is asked for
-    Add(AddUser),
+    Add(UserRoles),
     /// Replace what somebody may do
-    Grant(Grant),
+    Grant(UserRoles),
     /// Let somebody not sign in any more; their sessions end
-    Disable(OneUser),
+    Disable(Called),
     /// Let somebody sign in again
-    Enable(OneUser),
+    Enable(Called),
     /// Let somebody try again who has guessed too often
-    Unlock(OneUser),
+    Unlock(Called),
     /// Take somebody's second factor away, for a device that is lost
-    ResetSecondFactor(OneUser),
+    ResetSecondFactor(Called),
     /// Give somebody another password; it is asked for
-    ResetPassword(OneUser),
+    ResetPassword(Called),
 }
 
 #[derive(Args)]
-pub struct AddUser {
-    /// The name that they will type
-    pub name: String,
-    #[command(flatten)]
-    pub roles: Roles,
-    /// Why, for the audit log
-    #[arg(short = 'm', long)]
-    pub reason: Option<String>,
-    #[command(flatten)]
-    pub target: Target,
-}
-
-#[derive(Args)]
-pub struct Grant {
-    /// Whom
+pub struct UserRoles {
+    /// Their name
     pub name: String,
     #[command(flatten)]
     pub roles: Roles,
@@ -86,17 +73,6 @@ pub struct Roles {
     /// A role, for every channel, or for some: `operator` or `operator:adt,lab`
     #[arg(long = "role", value_name = "ROLE[:CHANNELS]")]
     pub roles: Vec<String>,
-}
-
-#[derive(Args)]
-pub struct OneUser {
-    /// Whom
-    pub name: String,
-    /// Why, for the audit log
-    #[arg(short = 'm', long)]
-    pub reason: Option<String>,
-    #[command(flatten)]
-    pub target: Target,
 }
 
 /// The sessions of people who have signed in
@@ -144,9 +120,9 @@ pub enum TokenVerb {
     /// Make one; it is printed once
     Add(AddToken),
     /// Make another in its place; the old one is taken for a day more
-    Rotate(OneUser),
+    Rotate(Called),
     /// Take those of a program back, at once
-    Revoke(OneUser),
+    Revoke(Called),
 }
 
 #[derive(Args)]

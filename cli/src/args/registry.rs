@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Target;
+use super::{Called, Target};
 
 /// Certificates: the internal authority, and others that are trusted
 #[derive(Args)]
@@ -158,7 +158,7 @@ pub enum PeerVerb {
     /// Change what a peer may do; what is not named stays
     Set(SetPeer),
     /// Let a pending peer in
-    Activate(ActivatePeer),
+    Activate(Called),
     /// Give a peer another key; both are taken for a while
     Rotate(RotatePeer),
     /// Let a peer never in again, and close its connections
@@ -247,17 +247,6 @@ pub struct SetPeer {
     /// From any network
     #[arg(long, conflicts_with = "sources")]
     pub from_anywhere: bool,
-    /// Why, for the audit log
-    #[arg(short = 'm', long)]
-    pub reason: Option<String>,
-    #[command(flatten)]
-    pub target: Target,
-}
-
-#[derive(Args)]
-pub struct ActivatePeer {
-    /// Its name
-    pub name: String,
     /// Why, for the audit log
     #[arg(short = 'm', long)]
     pub reason: Option<String>,

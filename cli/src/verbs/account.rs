@@ -28,7 +28,8 @@ pub async fn setup(args: Setup) -> Outcome {
     })?;
     let token = Secret::new(read.trim().to_owned());
     let api = Api::of(&args.target)?;
-    let begun = api.post("/api/v1/setup/begin", &json!({ "token": token.expose_secret() })).await?;
+    let asked = json!({ "token": token.expose_secret(), "name": args.name });
+    let begun = api.post("/api/v1/setup/begin", &asked).await?;
     let password = prompt::new_secret("Password, at least 12 characters: ")?;
     show_factor(&begun);
     let code = prompt::line("Code: ")?;

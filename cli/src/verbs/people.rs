@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::answer::{list, maybe, text};
 use crate::api::Api;
-use crate::args::accounts::{OneUser, Roles, Session, SessionVerb, User, UserVerb};
-use crate::args::{Format, Query, Target};
+use crate::args::accounts::{Roles, Session, SessionVerb, User, UserVerb};
+use crate::args::{Called, Format, Query, Target};
 use crate::exit::{Code, Failure, Outcome};
 use crate::table::{Table, time};
 use crate::{prompt, say};
@@ -38,7 +38,7 @@ pub async fn user(args: User) -> Outcome {
     }
 }
 
-async fn simple(one: &OneUser, verb: &str) -> Outcome {
+async fn simple(one: &Called, verb: &str) -> Outcome {
     act(&one.target, verb, &json!({ "name": one.name, "reason": one.reason })).await
 }
 

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::answer::{list, maybe, text};
 use crate::api::Api;
-use crate::args::accounts::{OneUser, Token, TokenVerb};
-use crate::args::{Format, Target};
+use crate::args::accounts::{Token, TokenVerb};
+use crate::args::{Called, Format, Target};
 use crate::exit::{Code, Failure, Outcome};
 use crate::say;
 use crate::table::{Table, time};
@@ -38,7 +38,7 @@ pub async fn run(args: Token) -> Outcome {
     }
 }
 
-fn named(one: &OneUser) -> Value {
+fn named(one: &Called) -> Value {
     json!({ "name": one.name, "reason": one.reason })
 }
 

@@ -27,19 +27,24 @@ pub(super) fn routes() -> Vec<Route> {
             Needs::SignedIn,
             step_up,
         ),
-        Route::own("/api/v1/auth/logout", "Ends the session.", Needs::Confined, sign_out),
-        Route::own("/api/v1/me", "Who is signed in, and what they may do.", Needs::Confined, me),
-        Route::own("/api/v1/me/password", "Changes one's own password.", Needs::Confined, password),
+        Route::own("/api/v1/auth/logout", "Ends the session.", Needs::Enrolling, sign_out),
+        Route::own("/api/v1/me", "Who is signed in, and what they may do.", Needs::Enrolling, me),
+        Route::own(
+            "/api/v1/me/password",
+            "Changes one's own password.",
+            Needs::Enrolling,
+            password,
+        ),
         Route::own(
             "/api/v1/me/second-factor/begin",
             "Shows a new second factor.",
-            Needs::Confined,
+            Needs::Enrolling,
             begin_enrolment,
         ),
         Route::own(
             "/api/v1/me/second-factor/confirm",
             "Makes it one's own; gives the recovery codes.",
-            Needs::Confined,
+            Needs::Enrolling,
             confirm_enrolment,
         ),
         Route::own("/api/v1/me/sessions", "One's own sessions.", Needs::SignedIn, sessions),
@@ -47,16 +52,17 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// The token in the file `setup-token`.
+/// The token in the file `setup-token`, and the name that the owner will have.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BeginSetup {
     token: String,
+    name: String,
 }
 
 async fn begin_setup(service: Service, source: Source, begin: BeginSetup) -> Answer {
-    let token = Secret::new(begin.token);
-    Ok(Json(enrolment(&service.accounts().begin_setup(&token, source)?)))
+    let (token, name) = (Secret::new(begin.token), user_name(&begin.name)?);
+    Ok(Json(enrolment(&service.accounts().begin_setup(&token, &name, source)?)))
 }
 
 /// The first owner.
@@ -104,8 +110,7 @@ async fn sign_in(service: Service, source: Source, sign_in: SignIn) -> Answer {
 }
 
 async fn step_up(service: Service, session: Session, sign_in: SignIn) -> Answer {
-    let source = session.actor().source.unwrap_or(Source { address: None, via: "socket" });
-    let stepped = service.accounts().step_up(&session, sign_in.login(), source).await?;
+    let stepped = service.accounts().step_up(&session, sign_in.login()).await?;
     Ok(Json(signed_in(&stepped)))
 }
 
@@ -132,7 +137,7 @@ async fn me(service: Service, session: Session, _: Nothing) -> Answer {
         "name": session.actor().name,
         "auth": session.actor().auth,
         "until_us": session.until_us(),
-        "must_enrol": session.is_confined(),
+        "must_enrol": session.must_enrol(),
         "fresh": session.is_fresh(service.now_us()),
         "permissions": held.collect::<Vec<_>>(),
     })))

@@ -5,7 +5,7 @@ use axum::Json;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{AuditFault, AuditFilter, AuditRecord};
+use store::{AuditFilter, AuditRecord};
 
 use super::table::{Answer, Call, Route};
 use crate::service::Service;
@@ -67,16 +67,8 @@ fn page(records: &[AuditRecord], limit: usize) -> Json<Value> {
 async fn integrity(service: Service, call: Call<AuditVerify>) -> Answer {
     let report = service.verify_audit(&call.permit).await?;
     let fault = report.fault.as_ref().map(|fault| {
-        let (kind, seq) = match fault {
-            AuditFault::Modified { seq } => ("modified", seq),
-            AuditFault::Column { seq } => ("column", seq),
-            AuditFault::Deleted { seq } => ("deleted", seq),
-            AuditFault::Unchained { seq } => ("unchained", seq),
-            AuditFault::Unsealed { seq } => ("unsealed", seq),
-            AuditFault::Key { seq } => ("sealed with a foreign key", seq),
-            AuditFault::Truncated { seq } => ("truncated", seq),
-        };
-        json!({ "kind": kind, "seq": seq })
+        let (seq, kind) = fault.parts();
+        json!({ "kind": kind, "seq": seq, "text": fault.to_string() })
     });
     Ok(Json(json!({
         "verified": report.fault.is_none(),

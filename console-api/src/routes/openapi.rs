@@ -41,6 +41,7 @@ pub fn document(routes: &[Route]) -> Value {
         "components": {
             "securitySchemes": { "session": { "type": "http", "scheme": "bearer" } },
             "schemas": { "Problem": problem() },
+            "responses": refusals(),
         },
     })
 }
@@ -51,9 +52,9 @@ fn operation(route: &Route) -> Value {
         "200".to_owned(),
         json!({ "description": "Done.", "content": { "application/json": { "schema": { "type": "object" } } } }),
     );
-    for (status, meaning) in PROBLEMS {
-        let content = json!({ "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } });
-        responses.insert(status.to_owned(), json!({ "description": meaning, "content": content }));
+    for (status, _) in PROBLEMS {
+        let said = json!({ "$ref": format!("#/components/responses/{status}") });
+        responses.insert(status.to_owned(), said);
     }
     let name = route.path.trim_start_matches("/api/v1/").replace(['/', '-'], "_");
     let mut operation = json!({
@@ -62,11 +63,12 @@ fn operation(route: &Route) -> Value {
         "responses": responses,
         "security": match route.needs {
             Needs::Nobody => json!([]),
-            Needs::Permission(_) | Needs::SignedIn | Needs::Confined => json!([{ "session": [] }]),
+            Needs::Permission(_) | Needs::SignedIn | Needs::Enrolling => json!([{ "session": [] }]),
         },
     });
     if let Needs::Permission(permission) = route.needs {
         operation["x-permission"] = json!(permission.name());
+        operation["x-fresh-sign-in"] = json!(route.fresh);
     }
     if let Some(schema) = &route.request {
         let schema = inline(schema.as_value().clone());
@@ -99,6 +101,15 @@ fn replace(value: &mut Value, definitions: &Value) {
         Value::Array(items) => items.iter_mut().for_each(|one| replace(one, definitions)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+fn refusals() -> Map<String, Value> {
+    let schema = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
+    let refusal = |(status, meaning): &(&str, &str)| {
+        let content = json!({ "application/problem+json": schema });
+        ((*status).to_owned(), json!({ "description": meaning, "content": content }))
+    };
+    PROBLEMS.iter().map(refusal).collect()
 }
 
 fn problem() -> Value {

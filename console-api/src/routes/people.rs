@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use auth::grants::{RoleManage, SessionManage, UserManage, UserRead};
-use auth::{NewPerson, ROLES};
+use auth::{AccountChange, NewPerson, ROLES};
 use axum::Json;
 use phi::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{Granted, Scope, User, UserState};
+use store::{Granted, Scope, User};
 
 use super::account::{session_row, user_name};
 use super::name;
@@ -20,25 +20,29 @@ use crate::service::{Service, Why};
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/api/v1/users", "Who may sign in, and what they may do.", users),
-        Route::post("/api/v1/users/add", "Adds somebody.", add),
-        Route::post("/api/v1/users/grants", "Replaces what somebody may do.", grants),
+        Route::post_fresh("/api/v1/users/add", "Adds somebody.", add),
+        Route::post_fresh("/api/v1/users/grants", "Replaces what somebody may do.", grants),
         Route::post(
             "/api/v1/users/disable",
             "Lets somebody not sign in any more; their sessions end.",
-            disable,
+            |service, call, one| change(service, call, one, AccountChange::Disable),
         ),
-        Route::post("/api/v1/users/enable", "Lets somebody sign in again.", enable),
-        Route::post(
+        Route::post_fresh(
+            "/api/v1/users/enable",
+            "Lets somebody sign in again.",
+            |service, call, one| change(service, call, one, AccountChange::Enable),
+        ),
+        Route::post_fresh(
             "/api/v1/users/unlock",
             "Lets somebody try again who has guessed too often.",
-            unlock,
+            |service, call, one| change(service, call, one, AccountChange::Unlock),
         ),
-        Route::post(
+        Route::post_fresh(
             "/api/v1/users/reset-second-factor",
             "Takes somebody's second factor away.",
-            reset_second_factor,
+            |service, call, one| change(service, call, one, AccountChange::ResetSecondFactor),
         ),
-        Route::post(
+        Route::post_fresh(
             "/api/v1/users/reset-password",
             "Gives somebody another password.",
             reset_password,
@@ -126,30 +130,6 @@ pub struct One {
     reason: Option<String>,
 }
 
-async fn disable(service: Service, call: Call<UserManage>, one: One) -> Answer {
-    let user = name(&one.name, "user")?;
-    service.set_user_state(&call, &user, UserState::Disabled, &Why { reason: one.reason }).await?;
-    shown(&service, &call.session, &user).await
-}
-
-async fn enable(service: Service, call: Call<UserManage>, one: One) -> Answer {
-    let user = name(&one.name, "user")?;
-    service.set_user_state(&call, &user, UserState::Active, &Why { reason: one.reason }).await?;
-    shown(&service, &call.session, &user).await
-}
-
-async fn unlock(service: Service, call: Call<UserManage>, one: One) -> Answer {
-    let user = name(&one.name, "user")?;
-    service.unlock_user(&call, &user, &Why { reason: one.reason }).await?;
-    shown(&service, &call.session, &user).await
-}
-
-async fn reset_second_factor(service: Service, call: Call<UserManage>, one: One) -> Answer {
-    let user = name(&one.name, "user")?;
-    service.reset_second_factor(&call, &user, &Why { reason: one.reason }).await?;
-    shown(&service, &call.session, &user).await
-}
-
 /// Another password of somebody.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -160,9 +140,18 @@ pub struct ResetPassword {
 }
 
 async fn reset_password(service: Service, call: Call<UserManage>, reset: ResetPassword) -> Answer {
-    let user = name(&reset.name, "user")?;
-    let password = Secret::new(reset.password);
-    service.reset_password(&call, &user, password, &Why { reason: reset.reason }).await?;
+    let one = One { name: reset.name, reason: reset.reason };
+    change(service, call, one, AccountChange::ResetPassword(Secret::new(reset.password))).await
+}
+
+async fn change(
+    service: Service,
+    call: Call<UserManage>,
+    one: One,
+    change: AccountChange,
+) -> Answer {
+    let user = name(&one.name, "user")?;
+    service.change_user(&call, &user, change, &Why { reason: one.reason }).await?;
     shown(&service, &call.session, &user).await
 }
 

@@ -47,7 +47,7 @@ pub enum Needs {
     /// Whoever is signed in, for what is their own.
     SignedIn,
     /// Whoever is signed in, also when they must add a second factor first.
-    Confined,
+    Enrolling,
     /// Everybody: it is the way in.
     Nobody,
 }
@@ -64,6 +64,8 @@ pub struct Route {
     pub summary: &'static str,
     /// Who may use it.
     pub needs: Needs,
+    /// It needs a sign-in of the last five minutes.
+    pub fresh: bool,
     /// The shape of its request, when it takes one.
     pub request: Option<Schema>,
     run: Arc<Run>,
@@ -98,14 +100,41 @@ impl Route {
     where
         F: Future<Output = Answer> + Send + 'static,
     {
+        Route::posted((path, summary), false, handler)
+    }
+
+    /// The same for what could let somebody in who should not be: it needs a sign-in of the last five minutes too (security.md 2.5).
+    pub fn post_fresh<G: Grant, B: DeserializeOwned + JsonSchema + Send, F>(
+        path: &'static str,
+        summary: &'static str,
+        handler: impl Fn(Service, Call<G>, B) -> F + Clone + Send + Sync + 'static,
+    ) -> Route
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        Route::posted((path, summary), true, handler)
+    }
+
+    fn posted<G: Grant, B: DeserializeOwned + JsonSchema + Send, F>(
+        (path, summary): (&'static str, &'static str),
+        fresh: bool,
+        handler: impl Fn(Service, Call<G>, B) -> F + Clone + Send + Sync + 'static,
+    ) -> Route
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
         let needs = (Needs::Permission(G::PERMISSION), Some(schema_for!(B)));
-        Route::new(Method::POST, path, summary, needs, move |service, request| {
+        let route = Route::new(Method::POST, path, summary, needs, move |service, request| {
             let handler = handler.clone();
             async move {
                 let call = call::<G>(&service, session(&request)?, request.uri().path()).await?;
+                if fresh && !call.session.is_fresh(service.now_us()) {
+                    return Err(Problem::step_up_needed());
+                }
                 handler(service, call, body(request).await?).await
             }
-        })
+        });
+        Route { fresh, ..route }
     }
 
     /// A route for what is one's own.
@@ -123,8 +152,8 @@ impl Route {
             let handler = handler.clone();
             async move {
                 let session = session(&request)?;
-                if session.is_confined() && needs != Needs::Confined {
-                    return Err(Problem::confined());
+                if session.must_enrol() && needs != Needs::Enrolling {
+                    return Err(Problem::second_factor_needed());
                 }
                 handler(service, session, body(request).await?).await
             }
@@ -145,8 +174,8 @@ impl Route {
             let handler = handler.clone();
             async move {
                 let session = session(&request)?;
-                match session.is_confined() {
-                    true => Err(Problem::confined()),
+                match session.must_enrol() {
+                    true => Err(Problem::second_factor_needed()),
                     false => handler(service, session).await,
                 }
             }
@@ -207,7 +236,7 @@ impl Route {
             let answer = run(service, request);
             Box::pin(async move { answer.await.into_response() })
         });
-        Route { method, path, summary, needs, request, run }
+        Route { method, path, summary, needs, fresh: false, request, run }
     }
 
     /// Answers a request.
@@ -236,7 +265,7 @@ async fn call<G: Grant>(
 ) -> Result<Call<G>, Problem> {
     match session.permit::<G>() {
         Some(permit) => Ok(Call { permit, session }),
-        None if session.is_confined() => Err(Problem::confined()),
+        None if session.must_enrol() => Err(Problem::second_factor_needed()),
         None => {
             service.denied(&session, G::PERMISSION, path).await?;
             Err(Problem::denied(G::PERMISSION))

@@ -18,8 +18,12 @@ use crate::service::{Service, Why};
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/api/v1/tokens", "The tokens of programs that are in force.", tokens),
-        Route::post("/api/v1/tokens/add", "Makes a token of a program; it is shown once.", add),
-        Route::post(
+        Route::post_fresh(
+            "/api/v1/tokens/add",
+            "Makes a token of a program; it is shown once.",
+            add,
+        ),
+        Route::post_fresh(
             "/api/v1/tokens/rotate",
             "Makes another; the old one is taken for a day more.",
             rotate,

@@ -1,10 +1,9 @@
 //! Services of accounts: who may sign in, what they may do, and what was refused.
 
-use auth::{Accounts, NewPerson, Permission, Permit, Session, TokenOrder, grants};
+use auth::{AccountChange, Accounts, NewPerson, Permission, Permit, Session, TokenOrder, grants};
 use config::Name;
 use phi::Secret;
-use store::{Act, ActOutcome, Granted, ServiceToken, SessionRow, Target, User, UserState};
-use uuid::Uuid;
+use store::{ActOutcome, Granted, ServiceToken, SessionRow, Target, User};
 
 use super::{Service, Why};
 use crate::problem::Problem;
@@ -24,15 +23,10 @@ impl Service {
         path: &str,
     ) -> Result<(), Problem> {
         let actor = session.actor();
-        let now_us = self.now_us();
-        let Some(more) = self.denials.admit(&actor.id, permission, now_us) else { return Ok(()) };
-        let act = Act {
-            actor: actor.clone(),
-            action: "authz.denied",
-            purpose: (more > 0).then(|| format!("{more} more within a minute")),
-            request: Some(Uuid::now_v7().to_string()),
-            now_us,
-        };
+        let more = self.denials.admit(&actor.id, permission, self.now_us());
+        let Some(more) = more else { return Ok(()) };
+        let why = Why { reason: (more > 0).then(|| format!("{more} more within a minute")) };
+        let act = self.act_of(actor, "authz.denied", &why);
         let target = Target { kind: "route", id: Some(path.to_owned()), channel: None };
         let code = Some(permission.name().to_owned());
         Ok(self.engine.store().record(&act, target, ActOutcome::Denied, code).await?)
@@ -62,62 +56,20 @@ impl Service {
         grants: Vec<Granted>,
         why: &Why,
     ) -> Result<(), Problem> {
-        self.fresh(&call.session)?;
         let act = self.act(&call.permit, "user.grants", why);
         Ok(self.accounts.set_grants(&act, &call.session, name, grants).await?)
     }
 
-    /// Lets somebody sign in, or not any more.
-    pub async fn set_user_state(
+    /// Changes somebody's account.
+    pub async fn change_user(
         &self,
         call: &Call<grants::UserManage>,
         name: &Name,
-        state: UserState,
+        change: AccountChange,
         why: &Why,
     ) -> Result<(), Problem> {
-        let action = match state {
-            UserState::Active => "user.enable",
-            UserState::Disabled => "user.disable",
-        };
-        let act = self.act(&call.permit, action, why);
-        Ok(self.accounts.set_state(&act, &call.session, name, state).await?)
-    }
-
-    /// Lets somebody try again who has guessed too often.
-    pub async fn unlock_user(
-        &self,
-        call: &Call<grants::UserManage>,
-        name: &Name,
-        why: &Why,
-    ) -> Result<(), Problem> {
-        self.fresh(&call.session)?;
-        let act = self.act(&call.permit, "user.unlock", why);
-        Ok(self.accounts.unlock(&act, &call.session, name).await?)
-    }
-
-    /// Takes somebody's second factor away.
-    pub async fn reset_second_factor(
-        &self,
-        call: &Call<grants::UserManage>,
-        name: &Name,
-        why: &Why,
-    ) -> Result<(), Problem> {
-        self.fresh(&call.session)?;
-        let act = self.act(&call.permit, "user.second_factor.reset", why);
-        Ok(self.accounts.reset_second_factor(&act, &call.session, name).await?)
-    }
-
-    /// Gives somebody another password.
-    pub async fn reset_password(
-        &self,
-        call: &Call<grants::UserManage>,
-        name: &Name,
-        password: Secret<String>,
-        why: &Why,
-    ) -> Result<(), Problem> {
-        self.fresh(&call.session)?;
-        let act = self.act(&call.permit, "user.password.reset", why);
-        Ok(self.accounts.reset_password(&act, &call.session, name, password).await?)
+        let act = self.act(&call.permit, change.action(), why);
+        Ok(self.accounts.change(&act, &call.session, name, change).await?)
     }
 
     /// The sessions of everybody.
@@ -141,13 +93,7 @@ impl Service {
 
     /// Ends one's own session.
     pub async fn end_own_session(&self, session: &Session, id: &str) -> Result<(), Problem> {
-        let act = Act {
-            actor: session.actor().clone(),
-            action: "session.end",
-            purpose: None,
-            request: Some(Uuid::now_v7().to_string()),
-            now_us: self.now_us(),
-        };
+        let act = self.act_of(session.actor(), "session.end", &Why::default());
         Ok(self.accounts.end_session(&act, session, id, false).await?)
     }
 
@@ -166,7 +112,6 @@ impl Service {
         order: TokenOrder,
         why: &Why,
     ) -> Result<Secret<String>, Problem> {
-        self.fresh(&call.session)?;
         let act = self.act(&call.permit, "token.add", why);
         Ok(self.accounts.add_token(&act, &call.session, order).await?)
     }
@@ -178,7 +123,6 @@ impl Service {
         name: &Name,
         why: &Why,
     ) -> Result<Secret<String>, Problem> {
-        self.fresh(&call.session)?;
         let act = self.act(&call.permit, "token.rotate", why);
         Ok(self.accounts.rotate_token(&act, &call.session, name).await?)
     }
@@ -192,13 +136,5 @@ impl Service {
     ) -> Result<(), Problem> {
         let act = self.act(&call.permit, "token.revoke", why);
         Ok(self.accounts.revoke_tokens(&act, &call.session, name).await?)
-    }
-
-    /// What is dangerous needs a sign-in of the last minutes.
-    fn fresh(&self, session: &Session) -> Result<(), Problem> {
-        match session.is_fresh(self.now_us()) {
-            true => Ok(()),
-            false => Err(auth::AccountError::StepUp.into()),
-        }
     }
 }

@@ -12,19 +12,20 @@ fn routes() -> String {
          Requests and answers are JSON; a refusal is `application/problem+json` (RFC 9457) with a stable `code`. Unknown fields are refused.\n\n\
          | Status | When |\n|---|---|\n",
     );
-    let problems = document(&[])["components"]["schemas"]["Problem"].is_object();
-    assert!(problems);
-    let one = document(&table());
-    let responses = one["paths"]["/api/v1/status"]["get"]["responses"].as_object().unwrap();
+    let whole = document(&table());
+    let responses = whole["components"]["responses"].as_object().unwrap();
     for (status, response) in responses {
         writeln!(page, "| {status} | {} |", response["description"].as_str().unwrap()).unwrap();
     }
     page.push_str("\n| Route | What it does | Who may |\n|---|---|---|\n");
     for route in table() {
         let who = match route.needs {
+            Needs::Permission(permission) if route.fresh => {
+                format!("`{}`, signed in within 5 minutes", permission.name())
+            }
             Needs::Permission(permission) => format!("`{}`", permission.name()),
             Needs::SignedIn => "whoever is signed in".to_owned(),
-            Needs::Confined => {
+            Needs::Enrolling => {
                 "whoever is signed in, also without the second factor they need".to_owned()
             }
             Needs::Nobody => "everybody".to_owned(),

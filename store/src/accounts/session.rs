@@ -27,7 +27,6 @@ statements! {
         (select token from sessions where user_id = $1 order by created_us desc, token limit $3))";
     SEEN = "update sessions set seen_us = $2 where token = $1 and seen_us < $2";
     END = "delete from sessions where token = $1";
-    END_ALL = "delete from sessions where user_id = $1";
 }
 
 /// A session that begins.
@@ -124,22 +123,6 @@ impl Store {
                 let entry = Entry::success(&job_act, target(of), Json::Null, after);
                 audit::append(session, &parts.recorder, &entry).await?;
                 Ok(Done::new(()))
-            })
-        })
-        .await
-    }
-
-    /// Ends every session of somebody.
-    pub async fn end_sessions(&self, act: &Act, of: UserId) -> Result<u64, StoreError> {
-        let job_act = act.clone();
-        self.act(ACCOUNTS, act, move |session, parts| {
-            Box::pin(async move {
-                let ended = session.run(END_ALL, values![of.uuid()]).await?;
-                let count = i64::try_from(ended).unwrap_or(i64::MAX);
-                let after = Json::object([("sessions_ended", Json::Int(count))]);
-                let entry = Entry::success(&job_act, target(of), Json::Null, after);
-                audit::append(session, &parts.recorder, &entry).await?;
-                Ok(Done::new(ended))
             })
         })
         .await

@@ -21,11 +21,11 @@ statements! {
         signed_in_us, created_us, created_by from users where id = $1";
     BY_NAME = "select id from users where name = $1";
     COUNT = "select count(*) from users";
-    INSERT = "insert into users (id, name, state, generation, password, password_us, second_factor, totp_step, failures, locked_until_us,
-        signed_in_us, created_us, created_by) values ($1, $2, $3, 1, $4, $5, $6, $7, 0, 0, 0, $5, $8)";
+    INSERT = "insert into users (id, name, state, generation, password, second_factor, totp_step, failures, locked_until_us,
+        signed_in_us, created_us, created_by) values ($1, $2, $3, 1, $4, $6, $7, 0, 0, 0, $5, $8)";
     SET_STATE = "update users set state = $2, generation = generation + 1 where id = $1";
     UNLOCK = "update users set failures = 0, locked_until_us = 0 where id = $1";
-    SET_PASSWORD = "update users set password = $2, password_us = $3, generation = generation + 1, failures = 0, locked_until_us = 0
+    SET_PASSWORD = "update users set password = $2, generation = generation + 1, failures = 0, locked_until_us = 0
         where id = $1";
     SET_SECOND_FACTOR = "update users set second_factor = $2, totp_step = $3, generation = generation + 1 where id = $1";
     BUMP = "update users set generation = generation + 1 where id = $1";
@@ -175,11 +175,10 @@ impl Store {
         id: UserId,
         phc: Secret<String>,
     ) -> Result<(), StoreError> {
-        let now_us = act.now_us;
         self.change_user(act, id, move |session, parts, _| {
             Box::pin(async move {
                 let sealed = seal(parts, id, Column::Password, phc.expose_secret().as_bytes());
-                session.run(SET_PASSWORD, values![id.uuid(), sealed, now_us]).await.map(drop)
+                session.run(SET_PASSWORD, values![id.uuid(), sealed]).await.map(drop)
             })
         })
         .await

@@ -131,7 +131,7 @@ impl Sealer {
     }
 
     /// Writes the row of an epoch that begins with the next record.
-    async fn put(
+    pub(crate) async fn put(
         &self,
         session: &mut dyn Session,
         secrets: &DataKey,
@@ -139,7 +139,8 @@ impl Sealer {
         now_us: i64,
     ) -> Result<(), StoreError> {
         let first_seq = row(session, NEXT_SEQ, values![]).await?.map_or(Ok(0), |row| row.int(0))?;
-        let proof = prove(secrets, self.files.log_id, (number, &public, first_seq, now_us))?;
+        let proof = proof(secrets, self.files.log_id, (number, &public, first_seq, now_us))?;
+        let proof = proof.finalize().into_bytes();
         let columns = values![number, &public[..], first_seq, now_us, &proof[..]];
         session.run(BEGIN, columns).await.map(drop)
     }
@@ -173,17 +174,6 @@ impl Sealer {
     ) -> Result<bool, StoreError> {
         let Some(newest) = row(session, NEWEST, values![]).await? else { return Ok(false) };
         Ok(newest.int(0)? == number && newest.blob(1)? == public)
-    }
-
-    /// Lets the new key seal everything after that record.
-    pub(crate) async fn hand_over(
-        &self,
-        session: &mut dyn Session,
-        secrets: &DataKey,
-        next: (i64, Public),
-        now_us: i64,
-    ) -> Result<(), StoreError> {
-        self.put(session, secrets, next, now_us).await
     }
 
     /// The new epoch is on disk: its key takes the place of the old one, which is gone.
@@ -243,14 +233,6 @@ fn proof(
         public,
     ];
     Ok(parts.iter().fold(mac, |mac, part| mac.chain_update(part)))
-}
-
-fn prove(
-    secrets: &DataKey,
-    log_id: Uuid,
-    row: (i64, &[u8], i64, i64),
-) -> Result<Vec<u8>, StoreError> {
-    Ok(proof(secrets, log_id, row)?.finalize().into_bytes().to_vec())
 }
 
 /// Whether a row of `audit_epochs` is one that this store has written.

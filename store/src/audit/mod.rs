@@ -10,6 +10,6 @@ pub(crate) use canonical::{Json, write as canonical};
 pub(crate) use chain::{append, begin};
 pub(crate) use epoch::Sealer;
 pub use record::{Act, ActOutcome, Actor, ActorKind, Source, Target};
-pub(crate) use record::{Entry, Recorder, hex, key_of_epoch};
+pub(crate) use record::{Entry, Recorder, hex};
 pub use verify::{AuditFault, AuditReport};
 pub(crate) use verify::{HAND_OVER, verify};

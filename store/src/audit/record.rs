@@ -201,11 +201,6 @@ impl Recorder {
     }
 }
 
-/// What a record says of the key that seals from here on.
-pub(crate) fn key_of_epoch(public: &[u8]) -> Json {
-    Json::object([("seal_key", Json::text(hex(public)))])
-}
-
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,5 +1,7 @@
 //! Walks the chain and says whether it is whole.
 
+use std::fmt;
+
 use uuid::Uuid;
 
 use super::canonical::{Json, write};
@@ -72,6 +74,45 @@ pub enum AuditFault {
         /// The first missing number.
         seq: i64,
     },
+}
+
+impl AuditFault {
+    /// The record that it is about, and what is wrong with it in a word for programs.
+    pub fn parts(&self) -> (i64, &'static str) {
+        match self {
+            AuditFault::Modified { seq } => (*seq, "modified"),
+            AuditFault::Column { seq } => (*seq, "column"),
+            AuditFault::Deleted { seq } => (*seq, "deleted"),
+            AuditFault::Unchained { seq } => (*seq, "unchained"),
+            AuditFault::Unsealed { seq } => (*seq, "unsealed"),
+            AuditFault::Key { seq } => (*seq, "foreign_key"),
+            AuditFault::Truncated { seq } => (*seq, "truncated"),
+        }
+    }
+}
+
+impl fmt::Display for AuditFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seq, _) = self.parts();
+        match self {
+            AuditFault::Modified { .. } => write!(f, "record {seq} was changed"),
+            AuditFault::Column { .. } => write!(f, "a column beside record {seq} was changed"),
+            AuditFault::Deleted { .. } => write!(f, "record {seq} was deleted"),
+            AuditFault::Unchained { .. } => write!(
+                f,
+                "record {seq} does not follow the one before it: something was inserted, swapped or changed there"
+            ),
+            AuditFault::Unsealed { .. } => {
+                write!(f, "record {seq} is not sealed with the key of its day")
+            }
+            AuditFault::Key { .. } => {
+                write!(f, "record {seq} is sealed with a key that is not the engine's")
+            }
+            AuditFault::Truncated { .. } => {
+                write!(f, "the log was cut off: record {seq} and those after it are missing")
+            }
+        }
+    }
 }
 
 /// Checks the whole log, slice by slice. `own` is the key that this engine seals with.

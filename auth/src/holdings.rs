@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use store::{Granted, Scope};
 
 use crate::permission::Permission;
-use crate::role::Role;
+use crate::role::CustomRoles;
 
 /// Permissions with their scopes; several grants of one permission add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,11 +17,11 @@ impl Holdings {
         Holdings(Permission::ALL.iter().map(|permission| (*permission, Scope::All)).collect())
     }
 
-    /// What some grants amount to. A role that no longer exists gives nothing.
-    pub fn of(grants: &[Granted]) -> Holdings {
+    /// What some grants amount to. A role that there is not gives nothing.
+    pub fn of(grants: &[Granted], custom: &CustomRoles) -> Holdings {
         let mut held = Holdings::default();
         for grant in grants {
-            for permission in Role::named(&grant.role).map_or(&[][..], |role| role.permissions) {
+            for permission in custom.permissions(&grant.role).unwrap_or_default() {
                 held.add(*permission, &grant.scope);
             }
         }
@@ -45,10 +45,8 @@ impl Holdings {
 
     /// Whether everything in other holdings is in these too.
     pub fn cover(&self, others: &Holdings) -> bool {
-        others.0.iter().all(|(permission, asked)| match (self.0.get(permission), asked) {
-            (Some(Scope::All), _) => true,
-            (Some(Scope::Channels(held)), Scope::Channels(asked)) => asked.is_subset(held),
-            (Some(Scope::Channels(_)), Scope::All) | (None, _) => false,
+        others.0.iter().all(|(permission, asked)| {
+            self.0.get(permission).is_some_and(|held| held.covers(asked))
         })
     }
 
@@ -71,12 +69,13 @@ mod tests {
 
     #[test]
     fn grants_add_up_permission_by_permission() {
-        let held = Holdings::of(&[
+        let grants = [
             grant("viewer", &[]),
             grant("operator", &["adt"]),
             grant("message-steward", &["adt", "lab"]),
             grant("gone", &[]),
-        ]);
+        ];
+        let held = Holdings::of(&grants, &CustomRoles::default());
         assert_eq!(held.scope_of(Permission::MonitorRead), Some(&Scope::All));
         let replay = held.scope_of(Permission::MessageReplay).unwrap();
         assert!(replay.holds("adt") && replay.holds("lab") && !replay.holds("other"));
@@ -85,7 +84,7 @@ mod tests {
 
     #[test]
     fn nobody_covers_more_than_they_hold() {
-        let of = |grants: &[Granted]| Holdings::of(grants);
+        let of = |grants: &[Granted]| Holdings::of(grants, &CustomRoles::default());
         let lab = of(&[grant("operator", &["lab"])]);
         assert!(of(&[grant("operator", &[])]).cover(&lab));
         assert!(of(&[grant("message-steward", &["lab", "adt"])]).cover(&lab));

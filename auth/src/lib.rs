@@ -5,6 +5,7 @@
 
 mod accounts;
 pub mod ca;
+mod directory;
 mod holdings;
 mod password;
 mod permission;
@@ -16,7 +17,8 @@ mod session;
 mod windows;
 
 pub use accounts::{
-    AccountChange, AccountError, Accounts, Enrolment, Login, NewPerson, Owner, SignedIn, TokenOrder,
+    AccountChange, AccountError, AccountRules, Accounts, Asked, Enrolment, Login, NewPerson,
+    Opening, Owner, SignedIn, TokenOrder,
 };
 pub use holdings::Holdings;
 pub use password::Cost;
@@ -26,7 +28,7 @@ pub use registry::{
     Book, Expiry, KeySource, ListState, OVERLAP_DAYS_MAX, PeerOrder, Registry, RegistryError,
     Rotation, Signed, Trusted,
 };
-pub use role::{ROLES, Role};
+pub use role::{CustomRole, CustomRoles, ROLES, Role};
 pub use session::Session;
 /// Who acts, as the audit log records it.
 pub use store::Actor;

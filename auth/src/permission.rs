@@ -18,6 +18,11 @@ macro_rules! permissions {
             /// All of them, in the order of their families.
             pub const ALL: &[Permission] = &[$(Permission::$name,)+];
 
+            /// The permission of this dotted name.
+            pub fn named(name: &str) -> Option<Permission> {
+                Permission::ALL.iter().copied().find(|one| one.name() == name)
+            }
+
             /// The dotted name used in roles, logs and refusals.
             pub const fn name(self) -> &'static str {
                 match self {
@@ -61,6 +66,8 @@ permissions! {
     MessageReplay = "message.replay",
     /// End a delivery without sending it.
     MessageDiscard = "message.discard",
+    /// Send messages in by HTTP, as a program.
+    MessageSubmit = "message.submit",
     /// See peers, authorities and certificates.
     PeerRead = "peer.read",
     /// Add peers, change what they may do, and give them keys.
@@ -69,6 +76,8 @@ permissions! {
     PeerRevoke = "peer.revoke",
     /// Make and replace the root, sign and take back certificates, trust other authorities.
     CaManage = "ca.manage",
+    /// Look after alerts, and say that they are over.
+    AlertManage = "alert.manage",
     /// See dead letters.
     DeadletterRead = "deadletter.read",
     /// Send dead letters again.
@@ -83,12 +92,20 @@ permissions! {
     SessionManage = "session.manage",
     /// Make and take back tokens of programs.
     TokenManage = "token.manage",
+    /// See what others have asked for.
+    ApprovalRead = "approval.read",
+    /// Agree to what others have asked for, or not; review emergencies.
+    ApprovalDecide = "approval.decide",
     /// Read the audit log.
     AuditRead = "audit.read",
     /// Take the audit log out of the engine.
     AuditExport = "audit.export",
     /// Check that the audit log is whole.
     AuditVerify = "audit.verify",
+    /// Make backups.
+    BackupCreate = "backup.create",
+    /// Take what is over out of the engine.
+    RetentionManage = "retention.manage",
 }
 
 impl Permission {
@@ -98,9 +115,11 @@ impl Permission {
         match self {
             MonitorRead | ChannelRead | ChannelApply | ConnectionControl | ConnectionTest
             | MessageMeta | MessageBody | MessageError | MessageReplay | MessageDiscard
-            | DeadletterRead | DeadletterReplay => true,
+            | MessageSubmit | AlertManage | DeadletterRead | DeadletterReplay | ApprovalRead
+            | ApprovalDecide => true,
             PeerRead | PeerWrite | PeerRevoke | CaManage | UserRead | UserManage | RoleManage
-            | SessionManage | TokenManage | AuditRead | AuditExport | AuditVerify => false,
+            | SessionManage | TokenManage | AuditRead | AuditExport | AuditVerify
+            | BackupCreate | RetentionManage => false,
         }
     }
 }

@@ -1,4 +1,9 @@
-//! The built-in roles: names for sets of permissions (security.md 2.6).
+//! Roles: names for sets of permissions, those that are built in and those that a site has made (security.md 2.6).
+
+use std::collections::BTreeMap;
+
+use config::Name;
+use store::RoleRow;
 
 use crate::permission::Permission::{self, *};
 
@@ -19,6 +24,71 @@ impl Role {
     }
 }
 
+/// A role that a site has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomRole {
+    /// Its name, which is no built-in role's.
+    pub name: Name,
+    /// What it is for.
+    pub doc: String,
+    /// What it may do, in the order of permissions.
+    pub permissions: Vec<Permission>,
+}
+
+impl CustomRole {
+    /// As the store keeps it.
+    pub(crate) fn row(&self) -> RoleRow {
+        let names = self.permissions.iter().map(|one| one.name().to_owned());
+        RoleRow { name: self.name.clone(), doc: self.doc.clone(), permissions: names.collect() }
+    }
+
+    /// As the store has kept it. A permission that this program does not know gives nothing.
+    fn of(row: RoleRow) -> CustomRole {
+        let known = row.permissions.iter().filter_map(|name| Permission::named(name));
+        CustomRole { permissions: known.collect(), name: row.name, doc: row.doc }
+    }
+}
+
+/// The roles that a site has made.
+#[derive(Clone, Debug, Default)]
+pub struct CustomRoles(BTreeMap<String, CustomRole>);
+
+impl CustomRoles {
+    pub(crate) fn of(rows: Vec<RoleRow>) -> CustomRoles {
+        let mut roles = CustomRoles::default();
+        rows.into_iter().map(CustomRole::of).for_each(|role| roles.put(role));
+        roles
+    }
+
+    pub(crate) fn put(&mut self, role: CustomRole) {
+        self.0.insert(role.name.to_string(), role);
+    }
+
+    pub(crate) fn remove(&mut self, name: &Name) {
+        self.0.remove(name.as_str());
+    }
+
+    pub(crate) fn get(&self, name: &Name) -> Option<&CustomRole> {
+        self.0.get(name.as_str())
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &CustomRole> {
+        self.0.values()
+    }
+
+    /// What a role may do, built-in or made here; nothing when there is none of this name. A built-in one comes first.
+    pub(crate) fn permissions(&self, name: &str) -> Option<&[Permission]> {
+        match Role::named(name) {
+            Some(role) => Some(role.permissions),
+            None => self.0.get(name).map(|role| &role.permissions[..]),
+        }
+    }
+}
+
+/// The role of programs, which nobody who signs in has.
+pub(crate) const SERVICE: &str = "service-integration";
+
 /// Every role there is.
 pub const ROLES: &[Role] = &[
     Role {
@@ -33,10 +103,12 @@ pub const ROLES: &[Role] = &[
             MessageMeta,
             MessageReplay,
             MessageDiscard,
+            MessageSubmit,
             PeerRead,
             PeerWrite,
             PeerRevoke,
             CaManage,
+            AlertManage,
             DeadletterRead,
             DeadletterReplay,
             UserRead,
@@ -44,15 +116,27 @@ pub const ROLES: &[Role] = &[
             RoleManage,
             SessionManage,
             TokenManage,
+            ApprovalRead,
+            ApprovalDecide,
             AuditRead,
             AuditExport,
             AuditVerify,
+            BackupCreate,
+            RetentionManage,
         ],
     },
     Role {
         name: "security-admin",
         doc: "Who may do what, and the proof of it. No messages.",
-        permissions: &[MonitorRead, UserRead, RoleManage, SessionManage, AuditVerify, PeerRead],
+        permissions: &[
+            MonitorRead,
+            AlertManage,
+            UserRead,
+            RoleManage,
+            SessionManage,
+            AuditVerify,
+            PeerRead,
+        ],
     },
     Role {
         name: "user-admin",
@@ -62,7 +146,17 @@ pub const ROLES: &[Role] = &[
     Role {
         name: "auditor",
         doc: "Reads the audit log and checks it.",
-        permissions: &[AuditRead, AuditExport, AuditVerify, MonitorRead, UserRead],
+        permissions: &[AuditRead, AuditExport, AuditVerify, ApprovalRead, MonitorRead, UserRead],
+    },
+    Role {
+        name: "privacy-officer",
+        doc: "Decides about what needs a second person, reviews emergencies, and reads the audit log.",
+        permissions: &[MonitorRead, ApprovalRead, ApprovalDecide, AuditRead, RetentionManage],
+    },
+    Role {
+        name: "approver",
+        doc: "Decides about what needs a second person, for some channels or all.",
+        permissions: &[MonitorRead, ApprovalRead, ApprovalDecide],
     },
     Role {
         name: "interface-analyst",
@@ -101,6 +195,7 @@ pub const ROLES: &[Role] = &[
             ConnectionTest,
             MessageMeta,
             MessageReplay,
+            AlertManage,
             DeadletterRead,
             DeadletterReplay,
         ],
@@ -118,9 +213,20 @@ pub const ROLES: &[Role] = &[
             MessageError,
             MessageReplay,
             MessageDiscard,
+            AlertManage,
             DeadletterRead,
             DeadletterReplay,
         ],
+    },
+    Role {
+        name: "backup-operator",
+        doc: "Makes backups, and sees no content.",
+        permissions: &[MonitorRead, BackupCreate],
+    },
+    Role {
+        name: SERVICE,
+        doc: "A program that sends messages in. For tokens, not for people.",
+        permissions: &[MessageSubmit],
     },
     Role {
         name: "viewer",

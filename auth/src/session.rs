@@ -1,10 +1,12 @@
 //! Somebody who has been recognised, and what they may ask for.
 
-use store::{Actor, ActorKind, Scope, Source, UserId};
+use store::{Actor, ActorKind, Granted, Scope, Source, UserId};
+use uuid::Uuid;
 
 use crate::holdings::Holdings;
 use crate::permission::Grant;
 use crate::permit::Permit;
+use crate::role::CustomRoles;
 
 /// How long after proving who they are somebody may do what is dangerous, microseconds.
 const STEP_UP_US: i64 = 5 * 60 * 1_000_000;
@@ -17,6 +19,16 @@ pub struct Session {
     pub(crate) login: Option<LoginOf>,
     /// A program's, with the hash of its token: it proves nothing anew.
     pub(crate) program: Option<[u8; 32]>,
+    /// That of an emergency, with the hash of its token.
+    pub(crate) emergency: Option<EmergencyOf>,
+}
+
+/// What a session that began with an envelope knows besides.
+#[derive(Clone)]
+pub(crate) struct EmergencyOf {
+    pub id: Uuid,
+    pub token: [u8; 32],
+    pub until_us: i64,
 }
 
 /// What a session that began with a sign-in knows besides.
@@ -42,17 +54,34 @@ impl Session {
             source: Some(Source { address: None, via: "socket" }),
             ..Actor::new(ActorKind::User, format!("os:{uid}"))
         };
-        Session { actor, holdings: Holdings::all(), login: None, program: None }
+        Session { actor, holdings: Holdings::all(), login: None, program: None, emergency: None }
     }
 
     /// The session of a program, for one request.
     pub(crate) fn of_program(actor: Actor, holdings: Holdings, token: [u8; 32]) -> Session {
-        Session { actor, holdings, login: None, program: Some(token) }
+        Session { actor, holdings, login: None, program: Some(token), emergency: None }
     }
 
     /// The session of somebody who has signed in.
     pub(crate) fn of_login(actor: Actor, holdings: Holdings, login: LoginOf) -> Session {
-        Session { actor, holdings, login: Some(login), program: None }
+        Session { actor, holdings, login: Some(login), program: None, emergency: None }
+    }
+
+    /// The session of whoever has opened an envelope: an owner's, for a while.
+    pub(crate) fn of_emergency(actor: Actor, emergency: EmergencyOf) -> Session {
+        let owner = Granted { role: "system-owner".to_owned(), scope: Scope::All };
+        let holdings = Holdings::of(&[owner], &CustomRoles::default());
+        Session { actor, holdings, login: None, program: None, emergency: Some(emergency) }
+    }
+
+    /// Whether this is the machine's own operator, over the unix socket.
+    pub fn is_operator(&self) -> bool {
+        self.login.is_none() && self.program.is_none() && self.emergency.is_none()
+    }
+
+    /// Whether this began with an envelope.
+    pub fn is_emergency(&self) -> bool {
+        self.emergency.is_some()
     }
 
     /// A permit for one kind of act, or nothing when this actor does not hold it.
@@ -99,6 +128,7 @@ impl Session {
 
     /// When it ends at the latest, microseconds UTC; nothing over the unix socket.
     pub fn until_us(&self) -> Option<i64> {
-        self.login.as_ref().map(|login| login.until_us)
+        let emergency = self.emergency.as_ref().map(|emergency| emergency.until_us);
+        self.login.as_ref().map(|login| login.until_us).or(emergency)
     }
 }

@@ -6,6 +6,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use net::Dialer;
 use phi::Secret;
 use serde_json::Value;
 use tokio::net::{TcpStream, UnixStream};
@@ -14,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::args::Target;
 use crate::exit::{Code, Failure};
 use crate::token;
+use crate::wire;
 
 /// The engine that a verb speaks to.
 pub enum Api {
@@ -23,6 +25,8 @@ pub enum Api {
     Http {
         /// Host and port.
         authority: String,
+        /// How it is reached when that is not in clear.
+        tls: Option<Box<net::Target>>,
         /// The token of the session.
         token: Option<Secret<String>>,
     },
@@ -31,10 +35,10 @@ pub enum Api {
 impl Api {
     /// The engine at `--api` or `HILUM_API`; else that of this site or data folder; else that of the site in the current folder.
     pub fn of(target: &Target) -> Result<Api, Failure> {
-        if let Some(authority) = authority(target)? {
-            return Ok(Api::Http { authority, token: token::read(target)? });
+        if let Some((authority, tls)) = authority(target)? {
+            return Ok(Api::Http { authority, tls, token: token::read(target)? });
         }
-        let data = match (&target.data, &target.site) {
+        let data = match (&target.reach.data, &target.reach.site) {
             (Some(data), _) => data.clone(),
             (None, Some(site)) => site.join("data"),
             (None, None) => PathBuf::from("data"),
@@ -60,7 +64,7 @@ impl Api {
     ) -> Result<Value, Failure> {
         let (host, token) = match self {
             Api::Socket(_) => ("localhost", None),
-            Api::Http { authority, token } => (authority.as_str(), token.as_ref()),
+            Api::Http { authority, token, .. } => (authority.as_str(), token.as_ref()),
         };
         let broken = |error: hyper::Error| {
             Failure::new(Code::Unreachable, format!("the engine broke off: {error}"))
@@ -102,6 +106,13 @@ impl Api {
                 })?;
                 speak(TokioIo::new(stream)).await
             }
+            Api::Http { tls: Some(target), .. } => {
+                let stream = Dialer::new(Dialer::CONNECT_TIMEOUT).connect(target).await;
+                let stream = stream.map_err(|error| {
+                    Failure::new(Code::Unreachable, format!("no engine is reached: {error}"))
+                })?;
+                speak(TokioIo::new(stream)).await
+            }
             Api::Http { authority, .. } => {
                 let stream = TcpStream::connect(authority).await.map_err(|error| {
                     let sentence = format!("no engine answers at `{authority}`: {error}");
@@ -125,22 +136,41 @@ where
     Ok((sender, tokio::spawn(connection)))
 }
 
+/// Host and port of the API, and how it is reached when that is not in clear.
+type Reached = (String, Option<Box<net::Target>>);
+
 /// Where the API is asked over HTTP, when it is at all. A token never travels further than this machine without encryption.
-fn authority(target: &Target) -> Result<Option<String>, Failure> {
-    let named = target.api.clone().or_else(|| std::env::var("HILUM_API").ok());
+fn authority(target: &Target) -> Result<Option<Reached>, Failure> {
+    let named = target.reach.api.clone().or_else(|| std::env::var("HILUM_API").ok());
     let Some(url) = named.filter(|url| !url.is_empty()) else { return Ok(None) };
-    let refused = |why: &str| Err(Failure::new(Code::Usage, format!("`{url}` {why}")));
-    let Some(rest) = url.strip_prefix("http://") else {
-        return refused("is not reached: the API is asked as `http://127.0.0.1:8480`");
+    let refused = |why: &str| Failure::new(Code::Usage, format!("`{url}` {why}"));
+    let (rest, tls) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+        (Some(rest), _) => (rest, false),
+        (_, Some(rest)) => (rest, true),
+        (None, None) => {
+            return Err(refused("is not reached: the API is asked as `http://127.0.0.1:8480`"));
+        }
     };
     let authority = rest.trim_end_matches('/');
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    if !matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
-        return refused(
-            "is another machine: reach it through a tunnel, such as `ssh -L 8480:127.0.0.1:8480 HOST`",
-        );
+    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+    let has_port = port.bytes().all(|byte| byte.is_ascii_digit()) && !port.is_empty();
+    let host = if has_port { host } else { authority };
+    let authority = if has_port { authority.to_owned() } else { format!("{authority}:8480") };
+    if tls {
+        let ca =
+            target.reach.api_ca.clone().or_else(|| std::env::var_os("HILUM_CA").map(PathBuf::from));
+        let ca = ca.ok_or_else(|| {
+            refused("has a certificate: `--api-ca` or HILUM_CA names the authorities that it must come from")
+        })?;
+        let target = wire::api(&authority, ca)?;
+        return Ok(Some((authority, Some(Box::new(target)))));
     }
-    Ok(Some(if host == authority { format!("{authority}:8480") } else { authority.to_owned() }))
+    if !matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
+        return Err(refused(
+            "is another machine: ask it as `https://...` where it has a certificate, or through a tunnel, such as `ssh -L 8480:127.0.0.1:8480 HOST`",
+        ));
+    }
+    Ok(Some((authority, None)))
 }
 
 /// A problem+json answer as a sentence.

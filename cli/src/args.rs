@@ -1,6 +1,9 @@
 //! The command line: verbs, their arguments and the words of their help.
 
 pub mod accounts;
+pub mod alerts;
+pub mod backups;
+pub mod doctor;
 pub mod registry;
 
 use std::net::SocketAddr;
@@ -25,6 +28,8 @@ pub enum Verb {
     Serve(Serve),
     /// Check a site and show all its problems
     Check(Check),
+    /// Look at the machine, the site's files and the running engine: what protects messages, and what does not
+    Doctor(doctor::Doctor),
     /// Print the JSON schema of channel files, or of server.toml, for editors
     Schema(Schema),
     /// Explain an error code
@@ -35,6 +40,8 @@ pub enum Verb {
     Listen(Listen),
     /// Show a message as a tree of segments and fields
     View(View),
+    /// Copy messages without the people in them: invented names, numbers and dates in their places
+    Deidentify(Deidentify),
     /// Show channels, destinations and what became of their messages
     Status(Query),
     /// List messages, newest first
@@ -75,14 +82,27 @@ pub enum Verb {
     SecondFactor(Query),
     /// The people who may sign in
     User(accounts::User),
-    /// Show the roles and what they may do
-    Role(Query),
+    /// The roles: what they may do, and those of the site's own
+    Role(accounts::Role),
     /// The sessions of people who have signed in
     Session(accounts::Session),
     /// The tokens of programs that ask the admin API
     Token(accounts::Token),
     /// The audit log
     Audit(accounts::Audit),
+    Approval(accounts::Approval),
+    #[command(name = "breakglass")]
+    BreakGlass(accounts::BreakGlass),
+    /// What protects the engine
+    Security(alerts::Security),
+    /// What somebody should look at
+    Alert(alerts::Alert),
+    /// The store as a whole, while no engine has it open
+    Store(Store),
+    /// Backups of the store
+    Backup(backups::Backup),
+    /// Put a backup back into an empty place
+    Restore(backups::Restore),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -91,6 +111,32 @@ pub enum Format {
     Text,
     /// For programs
     Json,
+}
+
+#[derive(Args)]
+pub struct Store {
+    #[command(subcommand)]
+    pub verb: StoreVerb,
+}
+
+#[derive(Subcommand)]
+pub enum StoreVerb {
+    /// Copy it into an empty place, such as an empty database of PostgreSQL, and compare the two
+    Copy(CopyStore),
+}
+
+#[derive(Args)]
+pub struct CopyStore {
+    /// The store, such as sqlite:data/hilum.db
+    pub from: String,
+    /// The empty place, such as postgres://hilum@127.0.0.1/hilum
+    pub to: String,
+    /// The site's folder, to which files are relative (default: this folder)
+    #[arg(long)]
+    pub site: Option<PathBuf>,
+    /// The data folder (default: SITE/data)
+    #[arg(long)]
+    pub data: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -251,21 +297,65 @@ pub struct View {
     pub path: Option<String>,
 }
 
-/// How to reach the engine.
+/// What becomes of free text in a copy.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FreeText {
+    /// The same few words for every line
+    Replace,
+    /// The text without known values, dates, numbers and addresses; names that are in no field stay
+    Scrub,
+}
+
 #[derive(Args)]
-pub struct Target {
+pub struct Deidentify {
+    /// Files and folders of messages; `-` reads standard input
+    #[arg(required_unless_present = "message")]
+    pub files: Vec<PathBuf>,
+    /// A folder for the copies, 0001.hl7 and so on in the order of the input (default: standard output)
+    #[arg(long, value_name = "FOLDER")]
+    pub to: Option<PathBuf>,
+    /// A file that says for some paths what becomes of them
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// The key of what is invented, so that copies of several runs fit together: env:NAME, file:PATH or cred:NAME (default: a new one that is kept nowhere)
+    #[arg(long, value_name = "SOURCE")]
+    pub key: Option<String>,
+    /// What becomes of free text
+    #[arg(long, value_enum, default_value_t = FreeText::Replace)]
+    pub text: FreeText,
+    /// Copy this message of the store as it was received (recorded in the audit log)
+    #[arg(long, value_name = "ID")]
+    pub message: Vec<String>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// How to reach the engine.
+#[derive(Args, Clone)]
+pub struct Reach {
     /// The engine's data folder
     #[arg(long, conflicts_with = "site")]
     pub data: Option<PathBuf>,
     /// The site's folder (its `data` folder is used)
     #[arg(long)]
     pub site: Option<PathBuf>,
-    /// Ask the API there as whoever has signed in, such as http://127.0.0.1:8480 (default: HILUM_API; without, the socket in the data folder)
+    /// Ask the API there as whoever has signed in, such as http://127.0.0.1:8480 or https://hilum.hospital.example:8480 (default: HILUM_API;
+    /// without, the socket in the data folder)
     #[arg(long, conflicts_with_all = ["data", "site"])]
     pub api: Option<String>,
+    /// The authorities that the certificate of an https API must come from, in PEM form (default: HILUM_CA)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "site"])]
+    pub api_ca: Option<PathBuf>,
     /// The file with the token of the session (default: hilum/token in the configuration folder of the user)
     #[arg(long)]
     pub token_file: Option<PathBuf>,
+}
+
+/// How to reach the engine, and how its answer is shown.
+#[derive(Args)]
+pub struct Target {
+    #[command(flatten)]
+    pub reach: Reach,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -376,6 +466,9 @@ pub struct Replay {
     /// A word of your choice: the same word a second time does nothing
     #[arg(long)]
     pub token: Option<String>,
+    /// The request to which somebody else has agreed
+    #[arg(long, value_name = "ID")]
+    pub approval: Option<String>,
     /// Show what would be sent, and do nothing
     #[arg(long)]
     pub preview: bool,

@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod args;
+mod capsule;
 mod exit;
 mod load;
 mod private_file;
@@ -51,9 +52,11 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Outcome {
     match verb {
         Verb::Check(args) => verbs::check::run(&args),
+        Verb::Doctor(args) => wait(false, verbs::doctor::run(args)),
         Verb::Schema(args) => verbs::schema::run(&args),
         Verb::Explain(args) => verbs::explain::run(&args),
         Verb::View(args) => verbs::view::run(&args),
+        Verb::Deidentify(args) => wait(false, verbs::deidentify::run(args)),
         Verb::Serve(args) => wait(true, verbs::serve::run(args)),
         Verb::Send(args) => wait(true, verbs::send::run(args)),
         Verb::Listen(args) => wait(true, verbs::listen::run(args)),
@@ -75,10 +78,17 @@ fn run(verb: Verb) -> Outcome {
         Verb::Password(args) => wait(false, verbs::account::password(args)),
         Verb::SecondFactor(args) => wait(false, verbs::account::second_factor(args)),
         Verb::User(args) => wait(false, verbs::people::user(args)),
-        Verb::Role(args) => wait(false, verbs::people::roles(args)),
+        Verb::Role(args) => wait(false, verbs::people::role(args)),
         Verb::Session(args) => wait(false, verbs::people::session(args)),
         Verb::Token(args) => wait(false, verbs::token::run(args)),
         Verb::Audit(args) => wait(false, verbs::audit::run(args)),
+        Verb::Approval(args) => wait(false, verbs::approval::run(args)),
+        Verb::BreakGlass(args) => wait(false, verbs::break_glass::run(args)),
+        Verb::Security(args) => wait(false, verbs::security::run(args)),
+        Verb::Alert(args) => wait(false, verbs::alert::run(args)),
+        Verb::Store(args) => wait(false, verbs::store::run(args)),
+        Verb::Backup(args) => wait(false, verbs::backup::run(args)),
+        Verb::Restore(args) => wait(false, verbs::backup::restore(args)),
         Verb::TestConnection(args) => wait(false, verbs::test_connection::run(args)),
         Verb::Apply(args) => wait(false, verbs::apply::run(args)),
     }

@@ -16,7 +16,8 @@ fn file(target: &Target) -> Result<PathBuf, Failure> {
         let own = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
         own.or_else(|| std::env::home_dir().map(|home| home.join(".config")))
     };
-    let named = target.token_file.clone().or_else(|| folder().map(|own| own.join("hilum/token")));
+    let named =
+        target.reach.token_file.clone().or_else(|| folder().map(|own| own.join("hilum/token")));
     named.ok_or_else(|| {
         Failure::new(Code::Usage, "there is no home folder to keep a token in")
             .hint("`--token-file FILE` names another place")

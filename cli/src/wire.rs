@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::{Diagnostics, Name, Scope, Section, parse_toml};
 use connectors::mllp::{DESTINATION_FIELDS, ListenerSettings, SOURCE_FIELDS, SenderSettings};
@@ -27,6 +27,12 @@ pub fn target(address: &str, args: &SendTls) -> Result<Target, Failure> {
         let section = Section::read(&table, &[DESTINATION_FIELDS, TARGET_FIELDS], scope, diags);
         SenderSettings::read(&section, diags).map(|settings| settings.target)
     })
+}
+
+/// Where an engine is asked whose certificate comes from these authorities.
+pub fn api(authority: &str, ca: PathBuf) -> Result<Target, Failure> {
+    let own = OwnCertificate { cert: None, key: None, profile: None };
+    target(authority, &SendTls { tls: true, ca: Some(ca), server_name: None, own })
 }
 
 /// Where to listen.

@@ -1,7 +1,5 @@
-use crate::diagnostics::Diagnostics;
-use crate::text::Text;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Where to connect to: a host name or address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,25 +62,6 @@ fn is_host_name(text: &str) -> bool {
     text.len() <= 253
         && text.split('.').all(label)
         && !last.starts_with(|character: char| character.is_ascii_digit())
-}
-
-/// Reports a listener that others could reach without encryption; the engine listens without TLS on this machine only.
-pub fn require_loopback(listen: SocketAddr, written: &Text, diags: &mut Diagnostics) -> bool {
-    let loopback = listen.ip().to_canonical().is_loopback();
-    if !loopback {
-        diags
-            .error(
-                "C0411",
-                written.span,
-                format!(
-                    "`{}` can be reached from other machines without encryption",
-                    written.value
-                ),
-            )
-            .label("not an address of this machine alone")
-            .help(format!("write `127.0.0.1:{}`", listen.port()));
-    }
-    loopback
 }
 
 #[cfg(test)]

@@ -4,9 +4,14 @@
 //! Readers report into [`Diagnostics`] and go on, so one run shows every problem of a site.
 
 mod address;
+mod alerts;
+mod api;
+mod audit;
+mod backup;
 mod code_table;
 pub mod codes;
 mod diagnostics;
+mod directory;
 mod field;
 mod item;
 mod key_source;
@@ -27,9 +32,14 @@ mod text;
 mod units;
 mod vars;
 
-pub use address::{Address, require_loopback};
+pub use address::Address;
+pub use alerts::{AlertLimits, Alerts};
+pub use api::{Api, ApiTls, PrivateKey, SecondFactorPolicy};
+pub use audit::{Audit, AuditArchive};
+pub use backup::Backup;
 pub use code_table::CodeTable;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use directory::{Directory, DirectoryGrant, DirectoryKind};
 pub use field::{Choice, Field, Kind, Need};
 pub use item::{Item, Table};
 pub use key_source::{KeySource, KeySourceError};
@@ -40,7 +50,7 @@ pub use reference::reference;
 pub use schema::schema;
 pub use scope::Scope;
 pub use section::{SecretRef, Section, Value, Variant, declaration_problems};
-pub use server::{Profile, SERVER_FIELDS, SecondFactorPolicy, Server};
+pub use server::{Profile, SERVER_FIELDS, Server};
 pub use site::{Paths, Secrets, SiteFile, SiteFiles};
 pub use source::{FileId, Files, Position, Span};
 pub use store_url::{StoreUrl, StoreUrlError};

@@ -1,5 +1,9 @@
-use crate::address::require_loopback;
+use crate::alerts::{ALERT_FIELDS, Alerts};
+use crate::api::{API_FIELDS, Api};
+use crate::audit::{AUDIT_FIELDS, Audit, SHORT_AUDIT};
+use crate::backup::{BACKUP_FIELDS, Backup};
 use crate::diagnostics::Diagnostics;
+use crate::directory::{DIRECTORY_FIELDS, Directory};
 use crate::field::{Choice, Field, Kind};
 use crate::item::Table;
 use crate::key_source::KeySource;
@@ -9,7 +13,6 @@ use crate::section::Section;
 use crate::site::{Paths, Secrets, SiteFiles, host_name};
 use crate::store_url::{StoreUrl, StoreUrlError};
 use crate::text::Text;
-use std::net::SocketAddr;
 
 /// How much the engine insists on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,19 +33,6 @@ impl Profile {
     }
 }
 
-/// Who must have a second factor to sign in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecondFactorPolicy {
-    /// Nobody.
-    Optional,
-    /// Whoever may change something for others.
-    Admins,
-    /// They, and whoever may read messages.
-    Phi,
-    /// Everybody.
-    All,
-}
-
 /// The settings of the whole engine, `server.toml`.
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -60,12 +50,18 @@ pub struct Server {
     pub store_key: KeySource,
     /// The key lies in the data folder, so whoever copies the data copies its key.
     pub key_beside_data: bool,
-    /// Where the admin API listens.
-    pub api_listen: SocketAddr,
-    /// Who must have a second factor to sign in to it.
-    pub second_factor: SecondFactorPolicy,
+    /// Where the admin API listens, and what protects it.
+    pub api: Api,
+    /// By which people may sign in who have no account here.
+    pub directory: Option<Directory>,
+    /// The audit log.
+    pub audit: Audit,
+    /// How backups are made by themselves.
+    pub backup: Option<Backup>,
     /// Bytes of the store's disk to keep free; `None` = 5 % of it, at least 256 MiB and at most 4 GiB.
     pub disk_reserve: Option<u64>,
+    /// From when on something is an alert, and who is told.
+    pub alerts: Alerts,
 }
 
 /// The settings of `server.toml`.
@@ -81,7 +77,11 @@ pub const SERVER_FIELDS: &[Field] = &[
     Field::optional("server", "The engine itself.", Kind::Section(ENGINE_FIELDS)),
     Field::optional("store", "The message store.", Kind::Section(STORE_FIELDS)),
     Field::optional("api", "The admin API.", Kind::Section(API_FIELDS)),
+    Field::optional("directory", "An Active Directory or another LDAP server, by which people may sign in.", Kind::Section(DIRECTORY_FIELDS)),
+    Field::optional("audit", "The audit log.", Kind::Section(AUDIT_FIELDS)),
+    Field::optional("backup", "Backups of the store.", Kind::Section(BACKUP_FIELDS)),
     Field::optional("limits", "What the engine may use.", Kind::Section(LIMIT_FIELDS)),
+    Field::optional("alerts", "What somebody should look at, and who is told.", Kind::Section(ALERT_FIELDS)),
 ];
 
 const ENGINE_FIELDS: &[Field] = &[
@@ -117,10 +117,13 @@ const PROFILES: &[Choice] = &[
 
 const KEY_BESIDE_DATA: &str = "key-beside-data";
 
-const RISKS: &[Choice] = &[Choice {
-    name: KEY_BESIDE_DATA,
-    doc: "The store's key lies in the data folder: a copy of the folder can be read.",
-}];
+const RISKS: &[Choice] = &[
+    Choice {
+        name: KEY_BESIDE_DATA,
+        doc: "The store's key lies in the data folder: a copy of the folder can be read.",
+    },
+    Choice { name: SHORT_AUDIT, doc: "Records of the audit log stay for less than six years." },
+];
 
 const STORE_FIELDS: &[Field] = &[
     Field::default("url", "An SQLite file or a PostgreSQL database. A relative file is relative to the site; `data/` is the data folder.", Kind::Text, "sqlite:data/hilum.db")
@@ -133,32 +136,6 @@ const STORE_FIELDS: &[Field] = &[
         "file:data/keys/store.key",
     )
     .examples(&["\"file:/etc/hilum/store.key\"", "\"cred:store-key\"", "\"env:HILUM_STORE_KEY\"", "\"cmd:/usr/local/bin/unwrap-key hilum\""]),
-];
-
-const API_FIELDS: &[Field] = &[
-    Field::default(
-        "listen",
-        "Where the admin API listens: an address of this machine. The unix socket in the data folder is always there.",
-        Kind::ListenAddress,
-        "127.0.0.1:8480",
-    )
-    .examples(&["\"127.0.0.1:8480\""]),
-    Field::default(
-        "second_factor",
-        "Who must have a second factor, and may do nothing else before they have added one.",
-        Kind::Choice(SECOND_FACTORS),
-        "admins",
-    ),
-];
-
-const SECOND_FACTORS: &[Choice] = &[
-    Choice { name: "optional", doc: "Nobody must." },
-    Choice {
-        name: "admins",
-        doc: "Whoever may apply channels, or manage peers, certificates, users, roles or sessions.",
-    },
-    Choice { name: "phi", doc: "They, and whoever may read messages or error texts." },
-    Choice { name: "all", doc: "Everybody." },
 ];
 
 const LIMIT_FIELDS: &[Field] = &[
@@ -189,12 +166,15 @@ impl Server {
         };
         let (engine, store) = (part("server", ENGINE_FIELDS), part("store", STORE_FIELDS));
         let (api, limits) = (part("api", API_FIELDS), part("limits", LIMIT_FIELDS));
+        let audit = part("audit", AUDIT_FIELDS);
+        let alerts = part("alerts", ALERT_FIELDS);
 
+        let directory = section.section("directory");
+        let directory = directory.map(|directory| Directory::read(directory, diags).ok_or(()));
+        let backup = section.section("backup");
+        let backup = backup.map(|backup| Backup::read(backup).ok_or(()));
         let store_url = store_url(&store, paths, &secrets, diags);
         let store_key = store_key(store.text("key")?, paths, diags);
-        let api_listen = api.listen("listen").filter(|listen| {
-            api.text("listen").is_some_and(|text| require_loopback(*listen, text, diags))
-        });
         let profile = if engine.choice("profile")? == Profile::Production.as_str() {
             Profile::Production
         } else {
@@ -208,9 +188,12 @@ impl Server {
             key_beside_data: store_key.as_ref()?.lies_in(&paths.data),
             store_url: store_url?,
             store_key: store_key?,
-            api_listen: api_listen?,
-            second_factor: second_factor(api.choice("second_factor")?),
+            api: Api::read(&api, profile, diags)?,
+            directory: directory.transpose().ok()?,
+            audit: Audit::read(&audit, acknowledges(&engine, SHORT_AUDIT), diags)?,
+            backup: backup.transpose().ok()?,
             disk_reserve: limits.size("disk_reserve"),
+            alerts: Alerts::read(&alerts)?,
         };
         let accepted = server.check_key(&engine, &store, diags);
         (accepted && section.is_sound()).then_some(server)
@@ -223,8 +206,7 @@ impl Server {
         store: &Section<'_>,
         diags: &mut Diagnostics,
     ) -> bool {
-        let acknowledged =
-            engine.list("acknowledge").iter().any(|risk| risk.choice() == Some(KEY_BESIDE_DATA));
+        let acknowledged = acknowledges(engine, KEY_BESIDE_DATA);
         let refused = self.profile == Profile::Production && self.key_beside_data && !acknowledged;
         if refused {
             diags
@@ -237,13 +219,8 @@ impl Server {
     }
 }
 
-fn second_factor(word: &str) -> SecondFactorPolicy {
-    match word {
-        "optional" => SecondFactorPolicy::Optional,
-        "phi" => SecondFactorPolicy::Phi,
-        "all" => SecondFactorPolicy::All,
-        _ => SecondFactorPolicy::Admins,
-    }
+fn acknowledges(engine: &Section<'_>, risk: &str) -> bool {
+    engine.list("acknowledge").iter().any(|one| one.choice() == Some(risk))
 }
 
 fn store_url(

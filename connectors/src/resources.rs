@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use config::Name;
-use net::{Acceptor, Attendance, BindError, Entrance, Gate, Nobody, PeerBook};
+use net::{Acceptor, Attendance, BindError, Entrance, Gate, Nobody, PeerBook, ProgramBook};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Memory that unfinished frames may take together.
@@ -22,6 +22,7 @@ pub struct Resources {
     /// Files in hand have their own, so that they cannot keep frames waiting.
     pub(crate) files: FrameMemory,
     pub(crate) peers: Arc<dyn PeerBook>,
+    pub(crate) programs: Arc<dyn ProgramBook>,
     pub(crate) attendance: Attendance,
 }
 
@@ -33,6 +34,7 @@ impl Resources {
             memory: FrameMemory::new(frame_memory_max),
             files: FrameMemory::new(FILE_MEMORY_MAX),
             peers: Arc::new(Nobody),
+            programs: Arc::new(Nobody),
             attendance: Attendance::default(),
         }
     }
@@ -40,6 +42,11 @@ impl Resources {
     /// With a registry of peers, which listeners with mutual TLS ask. Without, they let nobody in.
     pub fn with_peers(self, peers: Arc<dyn PeerBook>) -> Resources {
         Resources { peers, ..self }
+    }
+
+    /// With those who know the tokens of programs, whom http sources ask. Without, they let no program in.
+    pub fn with_programs(self, programs: Arc<dyn ProgramBook>) -> Resources {
+        Resources { programs, ..self }
     }
 
     /// The registry of peers.

@@ -1,5 +1,6 @@
 //! The shapes of answers. A value without permission is null and marked as masked.
 
+mod audit;
 mod registry;
 
 use channel::{Change, Did, Note};
@@ -14,6 +15,7 @@ use store::{
     Messages, Reason, Revision, SealedText,
 };
 
+pub use audit::{audit_report, audit_standing};
 pub use registry::{certificate, digits, made, peer, present, rotation};
 
 pub fn status(status: &Status) -> Value {
@@ -35,13 +37,14 @@ pub fn status(status: &Status) -> Value {
     })
 }
 
-fn in_use(one: &CertificateStatus) -> Value {
+/// A certificate in use; `channel` is null when it is the admin API's.
+pub fn in_use(one: &CertificateStatus) -> Value {
     json!({
-        "channel": one.channel.as_str(),
+        "channel": one.channel.as_ref().map(Name::as_str),
         "destination": one.destination.as_ref().map(Name::as_str),
         "what": one.facts.role.name(),
         "subject": one.facts.subject,
-        "not_after_us": one.facts.not_after_us,
+        "until_us": one.facts.not_after_us,
         "days": one.days,
     })
 }

@@ -4,14 +4,16 @@
 //! for a person but through `service`.
 
 mod connections;
-mod denials;
+mod exports;
 mod json;
 mod listener;
 mod problem;
 mod routes;
 pub mod service;
 mod socket;
+mod views;
 
+pub use json::audit_report;
 pub use listener::Listener;
 pub use problem::Problem;
 pub use routes::{Call, Needs, Route, document, router, table};

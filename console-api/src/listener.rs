@@ -1,4 +1,4 @@
-//! The admin API on an address of this machine: HTTP/1.1, a token in every request, and nothing for pages in a browser.
+//! The admin API on an address: HTTP/1.1, a token in every request, and nothing for pages in a browser.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
+use net::tls::Server;
 use net::{Acceptor, Admitted, BindError, Gate};
 use phi::Secret;
 use store::Source;
@@ -21,17 +22,22 @@ use crate::problem::Problem;
 const CONNECTIONS_MAX: usize = 256;
 
 /// The bound address.
-pub struct Listener(Acceptor);
+pub struct Listener {
+    acceptor: Acceptor,
+    tls: Option<Server>,
+}
 
 impl Listener {
-    /// Binds it.
-    pub fn bind(address: SocketAddr) -> Result<Listener, BindError> {
-        Acceptor::inside(address, &Gate::new(CONNECTIONS_MAX)).map(Listener)
+    /// Binds it. An address that other machines can reach is refused without TLS.
+    pub fn bind(address: SocketAddr, tls: Option<Server>) -> Result<Listener, BindError> {
+        let acceptor = Acceptor::apart(address, tls.clone(), &Gate::new(CONNECTIONS_MAX))?;
+        Ok(Listener { acceptor, tls })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.0.address()
+    /// Where it is asked.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.acceptor.address())
     }
 
     /// Answers until told to stop.
@@ -41,12 +47,12 @@ impl Listener {
         accounts: Arc<Accounts>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let guard = Guard { accounts, port: self.address().port() };
+        let guard = Guard { accounts, port: self.acceptor.address().port(), tls: self.tls };
         let router = router.layer(from_fn_with_state(guard, Guard::let_in));
         let mut connections = Connections::default();
         loop {
             tokio::select! {
-                Admitted { stream, pass, .. } = self.0.accept() => {
+                Admitted { stream, pass, .. } = self.acceptor.accept() => {
                     let source = Source { address: Some(stream.peer()), via: "api" };
                     connections.answer(stream, pass, router.clone().layer(Extension(source)));
                 }
@@ -63,6 +69,7 @@ impl Listener {
 struct Guard {
     accounts: Arc<Accounts>,
     port: u16,
+    tls: Option<Server>,
 }
 
 impl Guard {
@@ -85,21 +92,18 @@ impl Guard {
     /// A page of another site in the browser of somebody on this machine must not reach the API, also when its name leads here.
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
-        let own = |host: &str| {
-            ["127.0.0.1", "localhost", "[::1]"]
-                .iter()
-                .any(|name| host == *name || host == format!("{name}:{}", self.port))
-        };
-        if !own(&host.to_ascii_lowercase()) {
-            let title = "this API is asked as `127.0.0.1` or `localhost`";
+        if !self.is_own(host) {
+            let title = match self.tls {
+                Some(_) => "this API is asked by a name that its certificate is for",
+                None => "this API is asked as `127.0.0.1` or `localhost`",
+            };
             return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", title));
         }
+        let scheme = if self.tls.is_some() { "https://" } else { "http://" };
         let from_elsewhere = match (headers.get(header::ORIGIN), headers.get("sec-fetch-site")) {
             (Some(origin), _) => {
                 let origin = origin.to_str().unwrap_or("");
-                !origin
-                    .strip_prefix("http://")
-                    .is_some_and(|origin| own(&origin.to_ascii_lowercase()))
+                !origin.strip_prefix(scheme).is_some_and(|origin| self.is_own(origin))
             }
             (None, Some(site)) => !matches!(site.to_str(), Ok("same-origin" | "none")),
             (None, None) => false,
@@ -110,6 +114,21 @@ impl Guard {
                 Err(Problem::new(StatusCode::FORBIDDEN, "other_origin", title))
             }
             false => Ok(()),
+        }
+    }
+
+    /// Whether a host, perhaps with a port, means this API: with TLS a name of the certificate as it is now, else this machine.
+    fn is_own(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let port = format!(":{}", self.port);
+        let name = host.strip_suffix(&port).unwrap_or(&host);
+        match &self.tls {
+            Some(tls) => {
+                let name =
+                    name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+                tls.names().iter().any(|known| is_for(known, name))
+            }
+            None => ["127.0.0.1", "localhost", "[::1]"].contains(&name),
         }
     }
 
@@ -129,6 +148,14 @@ impl Guard {
         let token = Secret::new(token.trim().to_owned());
         let session = self.accounts.recognise(&token, source).await.map_err(Problem::from)?;
         session.map(Some).ok_or_else(Problem::unauthenticated)
+    }
+}
+
+/// Whether a name in a certificate, whose first label may be `*`, is for a host (RFC 6125 6.4.3).
+fn is_for(known: &str, host: &str) -> bool {
+    match (known.strip_prefix("*."), host.split_once('.')) {
+        (Some(known), Some((_, rest))) => known == rest,
+        _ => known == host,
     }
 }
 

@@ -73,6 +73,19 @@ impl Problem {
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many", title).retry_after(10)
     }
 
+    /// Somebody has read as many messages within a minute as they may; the next may be read in so many seconds.
+    pub fn too_many_views(retry_s: u64) -> Problem {
+        let title = "too many messages were read within a minute";
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many", title)
+            .hint(format!("try again in {retry_s} seconds"))
+            .retry_after(retry_s)
+    }
+
+    /// The query is not one that the route takes. What was sent is not quoted.
+    pub fn query() -> Problem {
+        Problem::invalid("the query is not of the shape that this route takes")
+    }
+
     /// The body is not said to be JSON.
     pub fn not_json() -> Problem {
         let title = "the body must be `application/json`";
@@ -225,6 +238,17 @@ impl From<AccountError> for Problem {
             AccountError::Beyond(_) => Problem::new(StatusCode::FORBIDDEN, "beyond", sentence),
             AccountError::Absent(what) => Problem::absent(what),
             AccountError::Refused(_) => Problem::conflict("refused", sentence),
+            AccountError::ApprovalNeeded { id } => {
+                Problem::conflict("approval_needed", sentence).detail(format!("request {id}")).hint(
+                    format!("somebody else agrees with `hilum approval approve {id}`; then ask the same again with `--approval {id}`"),
+                )
+            }
+            AccountError::Directory => {
+                let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+                Problem::new(unavailable, "directory_unavailable", sentence)
+                    .hint("whoever has an account of the engine itself can sign in")
+                    .retry_after(60)
+            }
             AccountError::Store(error) => error.into(),
         }
     }

@@ -1,26 +1,32 @@
 //! What people may do, as functions: permit, then deed, then audit record in the same transaction.
 
 mod accounts;
+mod alerts;
+mod approvals;
 mod audit;
+mod backups;
 mod registry;
 
 use std::sync::Arc;
 
-use auth::{Accounts, Permit, Registry, grants};
+use auth::{Accounts, Asked, Permission, Permit, Registry, grants};
 use config::Name;
 use engine::{
     ChannelChange, Discarded, Engine, ReplayOrder, Replayed, Selection, Status, Trace, Trial,
 };
 use store::{
-    Act, ActOutcome, Actor, BodyOf, DeadGroup, DeliveryId, MessageDetail, MessageFilter, MessageId,
-    Messages, Page, Revision, Scope, Target,
+    Act, ActOutcome, Actor, Agreed, BodyOf, DeadGroup, DeliveryId, Flood, MessageDetail,
+    MessageFilter, MessageId, Messages, Page, Revision, Scope, Target,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use crate::denials::Denials;
+use crate::exports::Exports;
 use crate::problem::Problem;
+use crate::routes::Call;
+use crate::views::Views;
 
+pub use alerts::{People, SecurityStatus};
 pub use registry::{CertificateView, Inspected, PeerView};
 
 /// The services of one engine.
@@ -29,10 +35,17 @@ pub struct Service {
     engine: Engine,
     registry: Arc<Registry>,
     accounts: Arc<Accounts>,
-    denials: Arc<Denials>,
+    denials: Arc<Flood<(String, Permission)>>,
+    views: Arc<Views>,
+    exports: Arc<Exports>,
     streams: Arc<Semaphore>,
 }
 
+/// More messages are sent again only after a fresh sign-in, and more only with the agreement of somebody else.
+const REPLAY_FRESH: usize = 100;
+const REPLAY_APPROVED: usize = 1_000;
+/// So many refusals a minute of one actor and permission have a record of their own.
+const DENIALS_EACH: u64 = 20;
 /// Streams of events at once.
 const STREAMS_MAX: usize = 64;
 
@@ -41,6 +54,15 @@ const STREAMS_MAX: usize = 64;
 pub struct Why {
     /// In the person's words.
     pub reason: Option<String>,
+    /// The agreement of somebody else, where one is needed.
+    pub approval: Option<Uuid>,
+}
+
+impl Why {
+    /// In the person's words, if they say any.
+    pub fn because(reason: Option<String>) -> Why {
+        Why { reason, approval: None }
+    }
 }
 
 impl Service {
@@ -50,7 +72,9 @@ impl Service {
             engine,
             registry,
             accounts,
-            denials: Arc::default(),
+            denials: Arc::new(Flood::new(DENIALS_EACH)),
+            views: Arc::default(),
+            exports: Arc::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         }
     }
@@ -75,6 +99,7 @@ impl Service {
             action,
             purpose: why.reason.clone(),
             request: Some(Uuid::now_v7().to_string()),
+            approval: why.approval.map(|id| Agreed { id, spends: None }),
             now_us: self.engine.now_us(),
         }
     }
@@ -82,6 +107,15 @@ impl Service {
     /// How everything is.
     pub async fn status(&self, permit: &Permit<grants::MonitorRead>) -> Result<Status, Problem> {
         let mut status = self.engine.status(permit.scope()).await?;
+        let emergencies = self.accounts.emergencies().await?;
+        status.warnings.extend(emergencies.iter().filter(|(_, in_force)| *in_force).map(
+            |(one, _)| {
+                format!(
+                    "EMERGENCY: {} has opened an envelope and is an owner; `hilum breakglass list`",
+                    one.name
+                )
+            },
+        ));
         // What is wrong with peers and authorities is nobody's who sees some channels only.
         if *permit.scope() == Scope::All {
             status.warnings.extend(self.registry.warnings());
@@ -193,6 +227,9 @@ impl Service {
         (message, detail): (MessageId, &MessageDetail),
         why: &Why,
     ) -> Result<(), Problem> {
+        let limit = self.engine.alert_limits().views_minute;
+        let admitted = self.views.admit(&permit.actor().id, limit, self.now_us());
+        admitted.map_err(Problem::too_many_views)?;
         let target = Target {
             kind: "message",
             id: Some(message.to_string()),
@@ -247,11 +284,33 @@ impl Service {
     /// Sends again, as new messages.
     pub async fn replay(
         &self,
-        permit: &Permit<grants::MessageReplay>,
+        call: &Call<grants::MessageReplay>,
         order: &ReplayOrder,
         why: &Why,
     ) -> Result<Replayed, Problem> {
-        let act = self.act(permit, "message.replay", &reason_needed(why)?);
+        let Call { permit, session } = call;
+        let mut act = self.act(permit, "message.replay", &reason_needed(why)?);
+        let preview = self.engine.preview_replay(permit.scope(), order).await?;
+        let count = preview.count;
+        // What is sent is what was looked at here, and agreed to: not what has failed since.
+        let order = &ReplayOrder { at_most: Some(count + preview.refused.len()), ..order.clone() };
+        if count > REPLAY_FRESH && !session.is_fresh(self.now_us()) {
+            return Err(Problem::step_up_needed());
+        }
+        act = match count > REPLAY_APPROVED {
+            true => {
+                let asked = replay_asked(order, count, permit.scope());
+                self.accounts.with_approval(act, session, asked).await?
+            }
+            false => Act { approval: None, ..act },
+        };
+        if let Some(agreed) = act.approval {
+            // Used up before the first message: each of them is a transaction of its own.
+            let begun = Act { action: "message.replay.approved", ..act.clone() };
+            let target = Target { kind: "replay", id: None, channel: None };
+            self.engine.store().record(&begun, target, ActOutcome::Success, None).await?;
+            act.approval = Some(Agreed { spends: None, ..agreed });
+        }
         Ok(self.engine.replay(permit.scope(), &act, order).await?)
     }
 
@@ -340,6 +399,33 @@ impl Service {
         let act = self.act(permit, "channel.apply", &reason_needed(why)?);
         Ok(self.engine.apply(permit.scope(), act, channels).await?)
     }
+}
+
+/// What is asked of somebody else before so many messages are sent again.
+fn replay_asked(order: &ReplayOrder, count: usize, scope: &Scope) -> Asked {
+    let Selection { ids, channel, destination, error } = &order.selection;
+    let text = |name: &Option<Name>| name.as_ref().map(Name::to_string).unwrap_or_default();
+    let to: Vec<&str> = order.to.iter().map(Name::as_str).collect();
+    let mut summary = format!("send {count} messages again");
+    for (word, name) in [(" of channel ", text(channel)), (" to ", text(destination))] {
+        if !name.is_empty() {
+            summary.push_str(&format!("{word}`{name}`"));
+        }
+    }
+    let parts = vec![
+        ids.join(" "),
+        text(channel),
+        text(destination),
+        error.clone().unwrap_or_default(),
+        format!("{:?}", order.mode),
+        to.join(" "),
+        count.to_string(),
+    ];
+    let scope = match channel {
+        Some(name) => Scope::Channels([name.clone()].into()),
+        None => scope.clone(),
+    };
+    Asked { action: "message.replay", parts, summary, scope }
 }
 
 fn reason_needed(why: &Why) -> Result<Why, Problem> {

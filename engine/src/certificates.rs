@@ -1,4 +1,4 @@
-//! The certificates that channels use: read again when their files change, and shown with the time they have left.
+//! The certificates that channels and the admin API use: read again when their files change, and shown with the time they have left.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,8 +15,8 @@ const FILES_EVERY: Duration = Duration::from_secs(3);
 /// A certificate, an authority or a revocation list in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateStatus {
-    /// The channel that uses it.
-    pub channel: Name,
+    /// The channel that uses it; none when it is the admin API's.
+    pub channel: Option<Name>,
     /// The destination, when it is not the source's.
     pub destination: Option<Name>,
     /// What it is, whose, and until when.
@@ -25,9 +25,22 @@ pub struct CertificateStatus {
     pub days: i64,
 }
 
+/// A written acceptance of messages without encryption.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The channel that goes without.
+    pub channel: Name,
+    /// The destination, when it is not the source.
+    pub destination: Option<Name>,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it holds, UTC.
+    pub until: String,
+}
+
 /// One end of encrypted connections, and whose it is.
 struct Held {
-    channel: Name,
+    channel: Option<Name>,
     destination: Option<Name>,
     end: End,
 }
@@ -35,6 +48,31 @@ struct Held {
 enum End {
     Source(tls::Server),
     Destination(tls::Client),
+}
+
+impl CertificateStatus {
+    /// Whether somebody with this scope sees it.
+    pub fn is_within(&self, scope: &Scope) -> bool {
+        is_within(self.channel.as_ref(), scope)
+    }
+
+    /// Where it is used: `adt`, `adt/lab`, `admin API`.
+    pub fn place(&self) -> String {
+        place(self.channel.as_ref(), self.destination.as_ref())
+    }
+}
+
+/// What is the engine's own is for those who see every channel.
+fn is_within(channel: Option<&Name>, scope: &Scope) -> bool {
+    channel.map_or(*scope == Scope::All, |channel| scope.holds(channel.as_str()))
+}
+
+fn place(channel: Option<&Name>, destination: Option<&Name>) -> String {
+    match (channel, destination) {
+        (Some(channel), Some(destination)) => format!("{channel}/{destination}"),
+        (Some(channel), None) => channel.to_string(),
+        (None, _) => "admin API".to_owned(),
+    }
 }
 
 impl Held {
@@ -59,32 +97,40 @@ impl Held {
         }
     }
 
-    /// `channel \`adt\``, `destination \`adt/lab\``.
+    /// `channel \`adt\``, `destination \`adt/lab\``, `the admin API`.
     fn title(&self) -> String {
-        match &self.destination {
-            None => format!("channel `{}`", self.channel),
-            Some(destination) => format!("destination `{}/{destination}`", self.channel),
+        let place = place(self.channel.as_ref(), self.destination.as_ref());
+        match (&self.channel, &self.destination) {
+            (Some(_), None) => format!("channel `{place}`"),
+            (Some(_), Some(_)) => format!("destination `{place}`"),
+            (None, _) => format!("the {place}"),
         }
     }
 }
 
 impl Engine {
     fn tls_ends(&self) -> Vec<Held> {
-        let mut ends = Vec::new();
+        let api = self.inner.api_tls.iter();
+        let api = api.map(|server| Held {
+            channel: None,
+            destination: None,
+            end: End::Source(server.clone()),
+        });
+        let mut ends: Vec<Held> = api.collect();
         for running in self.running() {
             let channel = running.inlet.name().clone();
             let source = running.source_settings();
             let entrance = source.as_ref().and_then(|source| source.entrance());
             if let Some(server) = entrance.and_then(|entrance| entrance.tls()) {
                 let end = End::Source(server.clone());
-                ends.push(Held { channel: channel.clone(), destination: None, end });
+                ends.push(Held { channel: Some(channel.clone()), destination: None, end });
             }
             for (plan, outbound) in running.destinations() {
                 let way = outbound.way();
                 if let Some(client) = way.target().and_then(|target| target.tls()) {
                     let end = End::Destination(client.clone());
                     let destination = Some(plan.name.clone());
-                    ends.push(Held { channel: channel.clone(), destination, end });
+                    ends.push(Held { channel: Some(channel.clone()), destination, end });
                 }
             }
         }
@@ -112,7 +158,7 @@ impl Engine {
         let now_us = self.now_us();
         let mut warnings = Vec::new();
         let ends = self.tls_ends().into_iter();
-        for held in ends.filter(|held| scope.holds(held.channel.as_str())) {
+        for held in ends.filter(|held| is_within(held.channel.as_ref(), scope)) {
             let title = held.title();
             let ending = held.certificates();
             let ending = ending.iter().filter_map(|facts| tls::expiry_warning(facts, now_us));
@@ -123,29 +169,41 @@ impl Engine {
                 }),
             );
         }
-        for running in self.running() {
-            if !scope.holds(running.inlet.name().as_str()) {
-                continue;
-            }
-            let (name, source) = (running.inlet.name(), running.source_settings());
-            let entrance = source.as_ref().and_then(|source| source.entrance());
-            if let Some(accepted) = entrance.and_then(|entrance| entrance.plaintext()) {
-                warnings.push(format!(
-                    "channel `{name}` takes messages without encryption until {}: {}",
-                    accepted.until, accepted.reason
-                ));
-            }
-            for (plan, outbound) in running.destinations() {
-                let way = outbound.way();
-                if let Some(accepted) = way.target().and_then(|target| target.plaintext()) {
-                    warnings.push(format!(
-                        "destination `{name}/{}` gets messages without encryption until {}: {}",
-                        plan.name, accepted.until, accepted.reason
-                    ));
-                }
-            }
+        for Accepted { channel, destination, reason, until } in self.plaintext_accepted(scope) {
+            warnings.push(match destination {
+                None => format!("channel `{channel}` takes messages without encryption until {until}: {reason}"),
+                Some(destination) => format!(
+                    "destination `{channel}/{destination}` gets messages without encryption until {until}: {reason}"
+                ),
+            });
         }
         warnings
+    }
+
+    /// What goes without encryption, because somebody has written down why.
+    pub fn plaintext_accepted(&self, scope: &Scope) -> Vec<Accepted> {
+        let mut all = Vec::new();
+        for running in self.running() {
+            let (name, source) = (running.inlet.name(), running.source_settings());
+            if !scope.holds(name.as_str()) {
+                continue;
+            }
+            let accepted = |destination: Option<&Name>, said: &net::Acknowledgement| Accepted {
+                channel: name.clone(),
+                destination: destination.cloned(),
+                reason: said.reason.clone(),
+                until: said.until.to_string(),
+            };
+            let entrance = source.as_ref().and_then(|source| source.entrance());
+            let said = entrance.and_then(|entrance| entrance.plaintext());
+            all.extend(said.map(|said| accepted(None, said)));
+            for (plan, outbound) in running.destinations() {
+                let way = outbound.way();
+                let said = way.target().and_then(|target| target.plaintext());
+                all.extend(said.map(|said| accepted(Some(&plan.name), said)));
+            }
+        }
+        all
     }
 
     /// Reads every file of certificates again; what has changed is used from the next handshake on.
@@ -184,13 +242,19 @@ fn tell(one: &CertificateStatus, told: &mut BTreeMap<(String, i64), i64>) {
         return;
     };
     let by_nature = one.facts.role == tls::CertificateRole::RevocationList && *reached > 1;
-    let key = (
-        format!("{} {:?} {}", one.channel, one.destination, one.facts.subject),
-        one.facts.not_after_us,
-    );
+    let key = (format!("{} {}", one.place(), one.facts.subject), one.facts.not_after_us);
     if by_nature || told.insert(key, *reached) == Some(*reached) {
         return;
     }
-    let destination = one.destination.as_ref().map(Name::as_str);
-    tracing::warn!(code = "tls.expires", channel = %one.channel, destination, what = one.facts.role.name(), subject = one.facts.subject, days = one.days, "a certificate ends");
+    let (channel, destination) =
+        (one.channel.as_ref().map(Name::as_str), one.destination.as_ref().map(Name::as_str));
+    tracing::warn!(
+        code = "tls.expires",
+        channel,
+        destination,
+        what = one.facts.role.name(),
+        subject = one.facts.subject,
+        days = one.days,
+        "a certificate ends"
+    );
 }

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use config::{Name, Paths, Server};
 use connectors::{Flow, OpenError, Resources, Source, Trial};
-use net::{PeerBook, Present, Step};
-use store::{Opened, Options, Store, StoreError};
+use net::{PeerBook, Present, ProgramBook, Step};
+use store::{Opened, Options, Recipients, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::ack_ids::AckIds;
+use crate::alerts::Alerting;
+use crate::backups::Backups;
 use crate::caution::Caution;
 use crate::clock::Clock;
 use crate::disk::{self, Disk};
@@ -41,6 +43,14 @@ pub struct StartOptions {
     pub allow_root: bool,
 }
 
+/// Who is asked whether somebody may send messages in.
+pub struct Books {
+    /// About peers, by their certificates.
+    pub peers: Arc<dyn PeerBook>,
+    /// About programs, by their tokens.
+    pub programs: Arc<dyn ProgramBook>,
+}
+
 /// How the engine ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -64,32 +74,52 @@ pub struct Engine {
 pub(crate) struct Inner {
     pub shared: Shared,
     pub server: Server,
+    pub api_tls: Option<net::tls::Server>,
+    /// Where records of the audit log go when their years are over, and who can read them there.
+    pub audit_archive: Option<(PathBuf, Recipients)>,
+    /// Where backups go, and who can read them there.
+    pub backup_to: Option<(PathBuf, Recipients)>,
+    pub backups: Backups,
+    /// Why they are still in it.
+    audit_problem: Mutex<Option<String>>,
     pub paths: Paths,
     pub resources: Resources,
     pub clock: Clock,
     pub started_us: i64,
     pub warnings: Vec<String>,
     pub disk: watch::Receiver<Disk>,
+    pub alerting: Alerting,
     channels: Mutex<BTreeMap<Name, Arc<Running>>>,
     /// One change of what runs at a time.
     pub applying: tokio::sync::Mutex<()>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
+impl Inner {
+    /// Why records of the audit log whose years are over are still in it.
+    pub(crate) fn audit_problem(&self) -> Option<String> {
+        self.audit_problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_audit_problem(&self, problem: Option<String>) {
+        *self.audit_problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+}
+
 impl Engine {
     /// Opens the store, recovers what an earlier run left, binds every listener and starts.
     ///
-    /// `peers` makes the registry of peers out of the open store, before anything listens.
+    /// `books` makes the registry of peers and that of programs out of the open store, before anything listens.
     pub async fn start(
         site: Site,
         options: StartOptions,
-        peers: impl AsyncFnOnce(&Store) -> Result<Arc<dyn PeerBook>, StoreError>,
+        books: impl AsyncFnOnce(&Store) -> Result<Books, StartError>,
     ) -> Result<Engine, StartError> {
         let warnings = posture::check(&site, &options)?;
         let clock = Clock;
         let started_us = clock.now_us();
         let opened = open(&site, started_us).await?;
-        posture::check_owner(site.server.profile, &opened.store).await?;
+        posture::check_owner(&site.server, &opened.store).await?;
         if let Some(key) = &opened.key_made {
             tracing::warn!(
                 code = "key.made",
@@ -102,7 +132,7 @@ impl Engine {
         }
         let (last_words, was_running) =
             LastWords::open(&site.paths.data).map_err(StartError::Data)?;
-        let peers = peers(&opened.store).await?;
+        let Books { peers, programs } = books(&opened.store).await?;
         let shared = Shared {
             last_words,
             store: opened.store.clone(),
@@ -117,12 +147,18 @@ impl Engine {
             inner: Arc::new(Inner {
                 shared,
                 server: site.server.clone(),
+                api_tls: site.api_tls.clone(),
+                audit_archive: site.audit_archive.clone(),
+                backup_to: site.backup_to.clone(),
+                backups: Backups::default(),
+                audit_problem: Mutex::default(),
                 paths: site.paths.clone(),
-                resources: Resources::default().with_peers(peers),
+                resources: Resources::default().with_peers(peers).with_programs(programs),
                 clock,
                 started_us,
                 warnings,
                 disk,
+                alerting: Alerting::new(&site.alert_sinks),
                 channels: Mutex::default(),
                 applying: tokio::sync::Mutex::default(),
                 tasks: Mutex::new(vec![watcher]),
@@ -131,6 +167,7 @@ impl Engine {
         recovery::start_channels(&engine, &site, &opened, &was_running).await?;
         engine.follow_disk();
         engine.follow_certificates();
+        engine.follow_alerts(site.alert_sinks);
         if options.follow_files {
             engine.follow_files();
         }
@@ -286,6 +323,7 @@ async fn open(site: &Site, now_us: i64) -> Result<Opened, StartError> {
         url: &server.store_url,
         key: &server.store_key,
         data_dir: &site.paths.data,
+        anchor: server.audit.anchor.as_deref(),
         node: &server.node,
         version: env!("CARGO_PKG_VERSION"),
     };

@@ -25,6 +25,7 @@ use crate::decide::{Decided, Handover, Outcome, Undecided, decide, lane_keys, pl
 use crate::flow::{Load, Valve};
 use crate::gate::Gate;
 use crate::handing::{ChannelGate, Deferring, Handing, hand_over, lock};
+use crate::impostors::Impostors;
 use crate::inlets::Inlets;
 use crate::last_words::{LastWords, Slot};
 use crate::late::{Late, Told, Work};
@@ -46,6 +47,7 @@ pub struct Inlet {
     last_words: Slot,
     last_in_us: AtomicI64,
     peer_mismatches: AtomicU64,
+    impostors: Impostors,
     /// Something that an owed acknowledgement may have waited for has happened.
     owed: Arc<Notify>,
     /// Counts the acknowledgements that have come in.
@@ -97,6 +99,7 @@ impl Inlet {
             ack_ids: Arc::clone(&shared.ack_ids),
             last_in_us: AtomicI64::new(0),
             peer_mismatches: AtomicU64::new(0),
+            impostors: Impostors::default(),
             owed,
             acks: watch::Sender::new(0),
         }
@@ -302,6 +305,7 @@ impl Inlet {
         self.peer_mismatches.fetch_add(1, Ordering::Relaxed);
         let name = peer.identity.as_ref().map(|identity| identity.name.as_str());
         tracing::warn!(code = "peer.mismatch", channel = %self.name(), peer = name, place = %peer.place, "a peer speaks as somebody else");
+        self.impostors.take_down(&self.store, self.name(), name.unwrap_or_default(), self.now_us());
         match plan.channel.peer_mismatch() {
             PeerMismatch::Reject => Admitted::Rejected(Rejection::peer_mismatch()),
             PeerMismatch::Flag => admitted,

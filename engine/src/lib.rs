@@ -3,8 +3,12 @@
 
 mod ack_ids;
 mod acts;
+mod alerts;
 mod answer;
 mod apply;
+mod audit_log;
+mod audit_retention;
+mod backups;
 mod budget;
 mod caution;
 mod certificates;
@@ -16,6 +20,7 @@ mod engine;
 mod flow;
 mod gate;
 mod handing;
+mod impostors;
 mod inlet;
 mod inlets;
 mod keys;
@@ -39,15 +44,20 @@ mod status;
 mod watch;
 
 pub use acts::{ActError, Discarded};
+pub use alerts::{RULES, Rule, SINKS, SinkSettings};
 pub use apply::{ApplyError, Change, ChannelChange};
-pub use certificates::CertificateStatus;
+pub use audit_log::keep_audit_log;
+pub use audit_retention::{AuditDue, RetentionError};
+pub use backups::{BackupRefused, BackupStanding, keep_backups};
+pub use certificates::{Accepted, CertificateStatus};
 pub use clock::Clock;
 /// What came of trying a destination.
 pub use connectors::Trial;
-pub use disk::Disk;
+pub use disk::{Disk, look as look_at_disk};
 pub use dry_run::Trace;
-pub use engine::{Ended, Engine, StartOptions};
+pub use engine::{Books, Ended, Engine, StartOptions};
 pub use outbound::{Live, Way};
+pub use posture::Posture;
 pub use replay::{ReplayMode, ReplayOrder, Replayed};
 pub use selection::{Selection, group_name};
 pub use start_error::StartError;

@@ -85,7 +85,7 @@ async fn first_time(
 /// Something that the engine does by itself.
 pub fn engine_act(action: &'static str, purpose: &str, now_us: i64) -> Act {
     let actor = Actor::new(ActorKind::System, "hilum");
-    Act { actor, action, purpose: Some(purpose.to_owned()), request: None, now_us }
+    Act { actor, action, purpose: Some(purpose.to_owned()), approval: None, request: None, now_us }
 }
 
 async fn stored(

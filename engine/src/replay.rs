@@ -48,6 +48,8 @@ pub struct ReplayOrder {
     pub to: Vec<Name>,
     /// The same token a second time does nothing.
     pub token: Option<String>,
+    /// Nothing is sent when more than these are chosen by then: somebody has looked at so many and no more.
+    pub at_most: Option<usize>,
 }
 
 impl Engine {
@@ -80,7 +82,13 @@ impl Engine {
         order: &ReplayOrder,
     ) -> Result<Replayed, ActError> {
         let mut done = Replayed::default();
-        for letter in self.chosen(scope, order).await? {
+        let chosen = self.chosen(scope, order).await?;
+        if order.at_most.is_some_and(|at_most| chosen.len() > at_most) {
+            return Err(ActError::Refused(
+                "there are more than a moment ago: ask again".to_owned(),
+            ));
+        }
+        for letter in chosen {
             let token = order.token.as_ref().map(|token| format!("{token}/{}", letter_id(&letter)));
             let replayed = match (order.mode, letter) {
                 (ReplayMode::Raw, Letter::Message(message)) => {

@@ -117,6 +117,8 @@ impl Engine {
         if disk.is_low() {
             warnings.push(format!("the disk has {} MiB left: sources are paused", disk.free >> 20));
         }
+        warnings.extend(crate::audit_log::warnings(&self.store().audit_standing()));
+        warnings.extend(self.inner.audit_problem());
         warnings.extend(self.transport_warnings(scope));
         let mut channels: Vec<ChannelStatus> =
             stored.into_iter().map(|channel| self.channel_status(channel, &dead)).collect();
@@ -143,7 +145,7 @@ impl Engine {
             certificates: self
                 .certificates()
                 .into_iter()
-                .filter(|one| scope.holds(one.channel.as_str()))
+                .filter(|one| one.is_within(scope))
                 .collect(),
             channels,
         })

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::gate::Door;
 use crate::handshake;
 use crate::stream::prepare;
-use crate::tls::Admission;
+use crate::tls::{Admission, Server};
 use crate::{Attendance, Entrance, Gate, Pass, PeerBook, Refusal, Standing, Stream, is_loopback};
 
 /// Connections the kernel keeps for us while we do not accept.
@@ -130,9 +130,16 @@ impl Acceptor {
         Acceptor::open_at(entrance, admission, gate, attendance)
     }
 
-    /// Binds an address of this machine for something else than a channel: plain TCP, everybody there, within the usual limits.
-    pub fn inside(address: SocketAddr, gate: &Gate) -> Result<Acceptor, BindError> {
-        Acceptor::open_at(Entrance::inside(address), None, gate, Attendance::default())
+    /// Binds an address for something else than a channel, within the usual limits: plain TCP on this machine, or TLS, whose settings ask
+    /// nobody for a certificate.
+    pub fn apart(
+        address: SocketAddr,
+        tls: Option<Server>,
+        gate: &Gate,
+    ) -> Result<Acceptor, BindError> {
+        let entrance = Entrance::apart(address, tls.clone());
+        let admission = tls.map(Admission::apart);
+        Acceptor::open_at(entrance, admission, gate, Attendance::default())
     }
 
     fn open_at(

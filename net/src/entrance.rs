@@ -70,6 +70,12 @@ impl Entrance {
         }
     }
 
+    /// The defaults, with TLS when there is one.
+    pub(crate) fn apart(listen: SocketAddr, tls: Option<Server>) -> Entrance {
+        let protection = tls.map_or(Protection::Inside, Protection::Tls);
+        Entrance { protection, ..Entrance::inside(listen) }
+    }
+
     /// Takes the settings from a section read by [`ENTRANCE_FIELDS`]; what is wrong with them is reported.
     pub fn read(section: &Section<'_>, alpn: Alpn, diags: &mut Diagnostics) -> Option<Entrance> {
         let listen = section.listen("listen")?;

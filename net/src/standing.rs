@@ -38,8 +38,10 @@ impl Standing {
         // Subscribed first: what changes while we ask is seen afterwards.
         let changes = admission.changes();
         let identity = admission.admit(peer.ip(), &session)?;
-        let presence =
-            identity.as_ref().map(|identity| attendance.enter(identity, admission.channel(), peer));
+        let presence = identity
+            .as_ref()
+            .zip(admission.channel())
+            .map(|(identity, channel)| attendance.enter(identity, channel, peer));
         let ground = match admission.asks_for_certificates() {
             true => Ground::Certificate { admission, peer, session, changes },
             false => Ground::Anybody,

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use config::{Address, Diagnostics, Field, Kind, Network, Section, Span};
+use config::{Address, Diagnostics, Directory, Field, Kind, Network, Section, Span};
 
 use crate::Acknowledgement;
 use crate::acknowledgement::PLAINTEXT_OUT;
 use crate::address::{Forbidden, forbidden, is_written_loopback};
 use crate::protection::Protection;
-use crate::tls::{Alpn, CLIENT_FIELDS, Client};
+use crate::tls::{Alpn, CLIENT_FIELDS, Client, TlsProblem};
 
 /// The settings of every destination in a network, beside its address.
 pub const TARGET_FIELDS: &[Field] = &[
@@ -86,6 +86,15 @@ impl Target {
             return None;
         }
         Some(target)
+    }
+
+    /// A server of the directory that the settings name.
+    ///
+    /// # Errors
+    /// When the files of its TLS cannot be used.
+    pub fn of_directory(directory: &Directory, server: &Address) -> Result<Target, TlsProblem> {
+        let client = Client::of_directory(directory, server)?;
+        Ok(Target { address: server.clone(), protection: Protection::Tls(client), to: Vec::new() })
     }
 
     /// The host and port.

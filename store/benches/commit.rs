@@ -93,7 +93,14 @@ async fn measure(arguments: &Arguments, clients: usize, bytes: usize) {
         None => StoreUrl::Sqlite(data.join("hilum.db")),
     };
     let key = KeySource::Environment("HILUM_BENCH_KEY".to_owned());
-    let options = Options { url: &url, key: &key, data_dir: &data, node: "bench", version: "0" };
+    let options = Options {
+        url: &url,
+        key: &key,
+        data_dir: &data,
+        anchor: None,
+        node: "bench",
+        version: "0",
+    };
     let store = Store::open(options, now_us())
         .await
         .expect("set HILUM_BENCH_KEY to 64 hexadecimal digits")

@@ -10,11 +10,15 @@
 mod accounts;
 mod acks;
 mod act;
+mod alerts;
+mod archive;
 mod audit;
 mod backend;
+mod backup;
 #[doc(hidden)]
 pub mod bench;
 mod channels;
+mod copy;
 mod error;
 mod fence;
 mod group;
@@ -46,15 +50,33 @@ mod unreadable;
 mod writer;
 
 pub use accounts::{
-    Credentials, Granted, Locking, NewServiceToken, NewSession, NewUser, SecondFactor,
-    ServiceToken, SessionRow, SignIn, User, UserState,
+    Approval, ApprovalState, Credentials, DirectorySession, DirectoryUser, Emergency, Granted,
+    Locking, NewApproval, NewEmergency, NewServiceToken, NewSession, NewUser, RoleRow,
+    SecondFactor, ServiceToken, SessionRow, SignIn, User, UserState,
 };
 pub use acks::{Answered, Owed, OwedBy};
 pub use act::{Discarded, Moved, NewRevision, RawReplay, Replayed, SentReplay};
-pub use audit::{Act, ActOutcome, Actor, ActorKind, AuditFault, AuditReport, Source, Target};
+pub use alerts::{
+    Alert, AlertChanges, AlertPage, AlertState, AlertWatch, Announcement, DueAlert, LoginPlace,
+    NewAlert, Severity, Verified,
+};
+pub use archive::{Recipients, read_archive};
+pub use audit::{
+    AUDIT_ARCHIVED, Act, ActOutcome, Actor, ActorKind, Agreed, AnchorReport, ArchiveError,
+    AuditAge, AuditArchived, AuditCheck, AuditEdge, AuditFault, AuditKey, AuditPart, AuditProgress,
+    AuditReport, AuditSegment, AuditStanding, AuditStart, BundleError, BundleProof, Exported,
+    Flood, HistoryReport, Manifest, SealedRecord, Source, Target, bundle_head, bundle_part,
+    verify_bundle,
+};
+pub use backup::{
+    BackedUp, BackupError, BackupHead, BackupSummary, Drill, Extracted, RestoreError, RestoreTo,
+    Restored, UnreadableBackup, check_backup, drill, extract_backup, restore,
+};
+pub use copy::{Copied, CopyError, Tally, copy_store};
 pub use error::{OpenError, StoreError};
 pub use ids::{
-    AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId, UserId,
+    AlertId, AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId,
+    UserId,
 };
 pub use lease::Lease;
 pub use open::{Opened, Options};

@@ -29,10 +29,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(4, "0004_acknowledgements.sql"),
     migration!(5, "0005_accounts.sql"),
     migration!(6, "0006_audit_epochs.sql"),
+    migration!(7, "0007_audit_checkpoints.sql"),
+    migration!(8, "0008_directory.sql"),
+    migration!(9, "0009_alerts.sql"),
+    migration!(10, "0010_approvals.sql"),
+    migration!(11, "0011_audit_segments.sql"),
+    migration!(12, "0012_audit_ledger.sql"),
+    migration!(13, "0013_roles.sql"),
 ];
 
-/// The first schema whose stores have a key for secrets.
+/// The first schemas whose stores have these keys.
 pub(crate) const SECRETS: i64 = 3;
+pub(crate) const AUTH: i64 = 11;
 
 /// The newest schema that this program knows.
 pub(crate) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;

@@ -30,13 +30,14 @@ statements! {
 }
 
 /// The kinds of key that a store has one of.
-const LONG_LIVED: [Purpose; 6] = [
+const LONG_LIVED: [Purpose; 7] = [
     Purpose::Lane,
     Purpose::Duplicate,
     Purpose::Digest,
     Purpose::Signature,
     Purpose::Index,
     Purpose::Secret,
+    Purpose::Auth,
 ];
 
 /// What a store is opened with.
@@ -47,6 +48,8 @@ pub struct Options<'a> {
     pub key: &'a KeySource,
     /// The data folder, which must belong to this user alone.
     pub data_dir: &'a Path,
+    /// The file to which the checkpoints of the audit log are appended; `anchors/checkpoints.log` in the data folder when it is left out.
+    pub anchor: Option<&'a Path>,
     /// The name of this engine among others.
     pub node: &'a str,
     /// The version of this program.
@@ -109,7 +112,9 @@ impl Store {
             ring,
             tokens: started.tokens,
             secrets: started.secrets,
+            auth: started.auth,
             recorder: started.recorder,
+            standing: audit::Standing::default(),
             failing,
             node: options.node.to_owned(),
             version: options.version.to_owned(),
@@ -131,7 +136,10 @@ fn prepare_folder(folder: &Path) -> Result<(), OpenError> {
     made.map_err(|error| {
         OpenError::Unreachable(format!("{}: {}", folder.display(), error.kind()))
     })?;
-    key::check_folder(folder)
+    key::check_folder(folder)?;
+    ["keys/audit/epoch.key", "keys/audit/epoch.next"]
+        .iter()
+        .try_for_each(|name| key::check_key(&folder.join(name)))
 }
 
 async fn look(url: &StoreUrl) -> Result<(Found, Option<Stored>), OpenError> {
@@ -199,6 +207,7 @@ struct Started {
     recorder: Recorder,
     tokens: Tokens,
     secrets: DataKey,
+    auth: DataKey,
     clean: bool,
 }
 
@@ -215,25 +224,32 @@ async fn start(
         migrate::migrate(backend, stored.map_or(0, |stored| stored.schema), now_us).await?;
         match stored {
             None => found_store(backend, wrapping, kek, now_us).await?,
-            Some(stored) if stored.schema < migrate::SECRETS => {
-                make_key(backend, wrapping, Purpose::Secret, now_us).await?
+            Some(stored) => {
+                let later = [(migrate::SECRETS, Purpose::Secret), (migrate::AUTH, Purpose::Auth)];
+                for (_, purpose) in later.into_iter().filter(|(first, _)| stored.schema < *first) {
+                    make_key(backend, wrapping, purpose, now_us).await?;
+                }
             }
-            Some(_) => {}
         }
         let clean = fact(backend, "clean").await?.is_none_or(|value| value == b"1");
         set_fact(backend, "clean", b"0").await?;
         let log_id = fact(backend, "log_id").await?.and_then(|id| Uuid::from_slice(&id).ok());
         let log_id =
             log_id.ok_or_else(|| StoreError::Internal("the store has no log id".to_owned()))?;
-        let (tokens, secrets) = long_lived(backend, wrapping).await?;
+        let LongLived { tokens, secrets, auth } = long_lived(backend, wrapping).await?;
         let place = (options.data_dir, &secrets, log_id);
         let (sealer, begun) = audit::Sealer::open(backend, place, now_us).await?;
-        let recorder = Recorder::new(log_id, options.node.to_owned(), sealer);
+        audit::grow_tree(backend).await?;
+        let anchor = options
+            .anchor
+            .map_or_else(|| options.data_dir.join("anchors/checkpoints.log"), Path::to_owned);
+        let node = options.node.to_owned();
+        let recorder = Recorder::new(log_id, node, sealer, audit::Anchor::new(anchor));
         if let Some(begun) = begun {
             let action = if stored.is_none() { "store.created" } else { begun.action() };
             record_key(backend, &recorder, (options, kek), (action, now_us)).await?;
         }
-        Ok(Started { recorder, tokens, secrets, clean })
+        Ok(Started { recorder, tokens, secrets, auth, clean })
     };
     match done.await {
         Ok(started) => {
@@ -283,7 +299,7 @@ async fn record_key(
     (action, now_us): (&'static str, i64),
 ) -> Result<(), StoreError> {
     let actor = Actor::new(ActorKind::System, "engine");
-    let act = Act { actor, action, purpose: None, request: None, now_us };
+    let act = Act { actor, action, purpose: None, approval: None, request: None, now_us };
     let id = Some(recorder.log_id.to_string());
     let target = Target { kind: "store", id, channel: None };
     let public = recorder.sealer.newest().unwrap_or_default();
@@ -306,17 +322,25 @@ async fn make_key(
     crate::store::insert_key(session, &key, now_us).await
 }
 
-/// The keys that the store has one of: those of tokens, and that of secrets.
+/// The keys that the store has one of.
+struct LongLived {
+    tokens: Tokens,
+    secrets: DataKey,
+    auth: DataKey,
+}
+
 async fn long_lived(
     session: &mut dyn Session,
     wrapping: &Wrapping,
-) -> Result<(Tokens, DataKey), StoreError> {
+) -> Result<LongLived, StoreError> {
     let mut found = std::collections::HashMap::new();
-    let mut secrets = None;
+    let (mut secrets, mut auth) = (None, None);
     for row in session.rows(LONG_KEYS, values![]).await? {
         let key = key_row(&row)?;
-        if key.purpose == Purpose::Secret {
-            secrets = wrapping.unwrap(&key).ok();
+        match key.purpose {
+            Purpose::Secret => secrets = wrapping.unwrap(&key).ok(),
+            Purpose::Auth => auth = wrapping.unwrap(&key).ok(),
+            _ => {}
         }
         let bytes = wrapping.unwrap_bytes(&key).map_err(|_| StoreError::Unreadable("a key"))?;
         found.insert(key.purpose, bytes);
@@ -331,7 +355,8 @@ async fn long_lived(
         signature: key(Purpose::Signature)?,
         index: key(Purpose::Index)?,
     })?;
-    Ok((tokens, secrets.ok_or(StoreError::Unreadable("a key"))?))
+    let missing = || StoreError::Unreadable("a key");
+    Ok(LongLived { tokens, secrets: secrets.ok_or_else(missing)?, auth: auth.ok_or_else(missing)? })
 }
 
 pub(crate) async fn fact(

@@ -80,27 +80,40 @@ impl Store {
             .await
     }
 
-    pub(crate) async fn channel_row(
+    /// The row of a channel that was ever applied or taken.
+    pub(crate) async fn known_channel(
         &self,
         channel: &Name,
-        now_us: i64,
-    ) -> Result<ChannelId, StoreError> {
-        let name = channel.to_string();
-        if let Some(row) = self.inner.reader.row(CHANNEL, values![name.clone()]).await? {
-            return Ok(ChannelId::from_number(row.int(0)?));
+    ) -> Result<Option<ChannelId>, StoreError> {
+        let row = self.inner.reader.row(CHANNEL, values![channel.as_str()]).await?;
+        row.map(|row| Ok(ChannelId::from_number(row.int(0)?))).transpose()
+    }
+
+    async fn channel_row(&self, channel: &Name, now_us: i64) -> Result<ChannelId, StoreError> {
+        if let Some(known) = self.known_channel(channel).await? {
+            return Ok(known);
         }
+        let name = channel.to_string();
         let desk = self.inner.desks.first().ok_or(StoreError::Closed)?;
         desk.run(move |session| {
-            Box::pin(async move {
-                session.run(MAKE_CHANNEL, values![name.clone(), now_us]).await?;
-                let row = row(session, CHANNEL, values![name])
-                    .await?
-                    .ok_or(StoreError::NotFound("channel"))?;
-                Ok(Done::new(ChannelId::from_number(row.int(0)?)))
-            })
+            Box::pin(async move { Ok(Done::new(make_channel(session, &name, now_us).await?)) })
         })
         .await
     }
+}
+
+/// The row of a channel, made when there is none.
+pub(crate) async fn make_channel(
+    session: &mut dyn Backend,
+    name: &str,
+    now_us: i64,
+) -> Result<ChannelId, StoreError> {
+    if let Some(row) = row(session, CHANNEL, values![name]).await? {
+        return Ok(ChannelId::from_number(row.int(0)?));
+    }
+    session.run(MAKE_CHANNEL, values![name, now_us]).await?;
+    let made = row(session, CHANNEL, values![name]).await?;
+    Ok(ChannelId::from_number(made.ok_or(StoreError::NotFound("channel"))?.int(0)?))
 }
 
 async fn claim_channel(

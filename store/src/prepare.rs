@@ -53,14 +53,19 @@ pub(crate) async fn on_postgres(statements: &[Statement]) {
 /// Columns of bytes that hold no patient data: ids, tokens, hashes and wrapped keys.
 const NOT_SEALED: &[&str] = &[
     "act_tokens.token",
+    "approvals.digest",
     "arrived_acks.token",
     "audit_head.chain",
+    "audit_head.tree",
     "audit_log.chain",
     "audit_log.leaf",
     "audit_epochs.proof",
     "audit_epochs.public",
     "audit_log.rec",
     "audit_log.seal",
+    "audit_segments.chain",
+    "audit_segments.sha256",
+    "audit_segments.tree",
     "authorities.certificate",
     "authorities.crl",
     "authorities.spki",
@@ -72,6 +77,7 @@ const NOT_SEALED: &[&str] = &[
     "data_keys.kek_id",
     "data_keys.wrapped",
     "deliveries.lane",
+    "emergencies.token",
     "deliveries.signature",
     "delivery_keys.lane",
     "messages.control_token",
@@ -88,6 +94,9 @@ const NOT_SEALED: &[&str] = &[
 
 /// SQLite has no type for ids.
 const SQLITE_IDS: &[&str] = &[
+    "alert_outbox.alert",
+    "alerts.id",
+    "approvals.id",
     "arrived_acks.delivery",
     "arrived_acks.message",
     "attempts.delivery",
@@ -103,6 +112,9 @@ const SQLITE_IDS: &[&str] = &[
     "deliveries.superseded_by",
     "delivery_keys.delivery",
     "dups.message",
+    "emergencies.envelope",
+    "emergencies.id",
+    "envelopes.id",
     "grants.user_id",
     "messages.body",
     "messages.id",

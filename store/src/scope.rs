@@ -21,4 +21,13 @@ impl Scope {
             Scope::Channels(names) => names.contains(channel),
         }
     }
+
+    /// Whether another one lies inside, whole.
+    pub fn covers(&self, other: &Scope) -> bool {
+        match (self, other) {
+            (Scope::All, _) => true,
+            (Scope::Channels(own), Scope::Channels(asked)) => asked.is_subset(own),
+            (Scope::Channels(_), Scope::All) => false,
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use config::Name;
 use tokio::sync::{oneshot, watch};
 
-use crate::audit::{self, Act, Actor, ActorKind, AuditReport, Entry, Json, Recorder, Target};
+use crate::audit::{self, Recorder};
 use crate::backend::Done;
 use crate::channels::Channels;
 use crate::error::StoreError;
@@ -45,7 +45,9 @@ pub(crate) struct Parts {
     pub ring: Arc<KeyRing>,
     pub tokens: Tokens,
     pub secrets: DataKey,
+    pub auth: DataKey,
     pub recorder: Recorder,
+    pub standing: audit::Standing,
     pub failing: watch::Receiver<bool>,
     pub node: String,
     pub version: String,
@@ -278,42 +280,16 @@ impl Store {
         }
     }
 
-    /// Walks the whole audit log.
-    pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
-        let Recorder { log_id, sealer, .. } = &self.inner.recorder;
-        audit::verify(&self.inner.reader, (*log_id, &self.inner.secrets), sealer.public()).await
-    }
-
-    /// Ends the epoch of the audit log when its day is over: from then on another key seals, and the old one is gone.
-    pub async fn keep_audit(&self, now_us: i64) -> Result<(), StoreError> {
-        let Parts { recorder, secrets, desks, .. } = &*self.inner;
-        if !recorder.sealer.is_over(now_us) {
-            return Ok(());
+    /// The checkpoint with which the audit log ends. Without it the messages are none the worse.
+    async fn last_checkpoint(&self) {
+        let signed = self.checkpoint_audit(self.inner.time.latest_us()).await;
+        let anchored = match signed {
+            Ok(()) => self.anchor_audit().await,
+            error => error,
+        };
+        if let Err(error) = anchored {
+            tracing::error!(code = "audit.anchor", %error, "the audit log ends without a checkpoint");
         }
-        let next = recorder.sealer.prepare_next(secrets, now_us)?;
-        let desk = desks.first().ok_or(StoreError::Closed)?;
-        let parts = Arc::clone(&self.inner);
-        let settled = Arc::clone(&self.inner);
-        desk.run(move |session| {
-            Box::pin(async move {
-                let sealer = &parts.recorder.sealer;
-                let settle = move || settled.recorder.sealer.settle();
-                // Written by the round before, which never heard of its commit.
-                if sealer.has_begun(session, next).await? {
-                    return Ok(Done::new(()).and_then(settle));
-                }
-                let actor = Actor::new(ActorKind::System, "engine");
-                let action = audit::HAND_OVER;
-                let act = Act { actor, action, purpose: None, request: None, now_us };
-                let target = Target { kind: "audit-log", id: None, channel: None };
-                let after = Json::object([("seal_key", Json::text(audit::hex(&next.1)))]);
-                let entry = Entry::success(&act, target, Json::Null, after);
-                audit::append(session, &parts.recorder, &entry).await?;
-                sealer.put(session, &parts.secrets, next, now_us).await?;
-                Ok(Done::new(()).and_then(settle))
-            })
-        })
-        .await
     }
 
     /// Writes what is queued, notes that the end was clean, and closes every connection.
@@ -324,6 +300,7 @@ impl Store {
                 for other in self.inner.desks.iter().skip(1) {
                     other.close().await;
                 }
+                self.last_checkpoint().await;
                 desk.run(|session| {
                     Box::pin(async move {
                         crate::open::set_fact(session, "clean", b"1").await?;

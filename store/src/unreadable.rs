@@ -2,6 +2,7 @@
 
 use tokio::sync::oneshot;
 
+use crate::audit::{Act, ActOutcome, Actor, ActorKind, Target};
 use crate::error::StoreError;
 use crate::group::Work;
 use crate::ids::{DeliveryId, MessageId, RevisionId};
@@ -45,7 +46,8 @@ impl Store {
             },
         );
         ticket.hurry();
-        ticket.await
+        ticket.await?;
+        self.take_down(lease, message).await
     }
 
     /// Ends an undecided message that does not open: no program can run on it.
@@ -70,6 +72,22 @@ impl Store {
             on_commit: Box::new(|_| {}),
             reply,
         })?;
-        outcome.await.unwrap_or(Err(StoreError::Closed)).map(drop)
+        outcome.await.unwrap_or(Err(StoreError::Closed)).map(drop)?;
+        self.take_down(lease, message).await
+    }
+
+    /// Records that something does not open: it was changed by other hands, or its disk is failing.
+    async fn take_down(&self, lease: &Lease, message: MessageId) -> Result<(), StoreError> {
+        let act = Act {
+            actor: Actor::new(ActorKind::System, "engine"),
+            action: "message.unreadable",
+            purpose: None,
+            approval: None,
+            request: None,
+            now_us: self.inner.time.latest_us(),
+        };
+        let channel = Some(lease.name().to_string());
+        let target = Target { kind: "message", id: Some(message.to_string()), channel };
+        self.record(&act, target, ActOutcome::Failure, Some(CODE.to_owned())).await
     }
 }

@@ -5,13 +5,13 @@ use hilum_tests::faults::Disk;
 use hilum_tests::http::{Behaviour, Client, Receiver, Told, ok, post};
 use hilum_tests::postgres::{Cluster, query};
 use hilum_tests::receiver;
+use hilum_tests::s_client::answer;
 use hilum_tests::site::{Site, Store};
 use hilum_tests::{message, ports, wait};
-use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -426,25 +426,6 @@ fn what_a_receiver_asks_for_is_checked_before_anything_runs() {
     }
 }
 
-/// What a TLS client gets back for a request; `more` are openssl's own words.
-fn over_tls(site: &Site, feed: SocketAddr, more: &[&str], request: &[u8]) -> String {
-    let mut client = Command::new("openssl")
-        .args(["s_client", "-quiet", "-ign_eof", "-servername", "localhost"])
-        .args(["-verify_return_error", "-CAfile", "ca.pem"])
-        .args(["-connect", &feed.to_string()])
-        .args(more)
-        .current_dir(site.path("certs"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("openssl is installed");
-    // One that was turned away does not take it.
-    let _ = client.stdin.take().unwrap().write_all(request);
-    let output = client.wait_with_output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 #[test]
 fn over_tls_a_sender_shows_a_certificate_and_a_token() {
     let lab = receiver::Receiver::accepting();
@@ -456,7 +437,7 @@ fn over_tls_a_sender_shows_a_certificate_and_a_token() {
     let made = Command::new("sh").arg(script).args([site.folder(), site.data()]).status().unwrap();
     assert!(made.success());
     let certs = site.path("certs");
-    let made = Command::new("sh").args(["-c", client]).current_dir(certs).output().unwrap();
+    let made = Command::new("sh").args(["-c", client]).current_dir(&certs).output().unwrap();
     assert!(made.status.success(), "{made:?}");
     let tls = "tls = { cert = \"certs/receiver.pem\", key = \"certs/receiver.key\", client = \"ca\", ca = \"certs/ca.pem\" }\n\
                token = { secret = \"results-token\" }";
@@ -468,17 +449,75 @@ fn over_tls_a_sender_shows_a_certificate_and_a_token() {
     };
     let bearer = request(&format!("Authorization: Bearer {}\r\n", token.trim()));
     let own = ["-cert", "pas.pem", "-key", "pas.key"];
-    assert_eq!(over_tls(&site, feed, &[], &bearer), "", "no certificate, no answer");
+    assert_eq!(answer(&certs, feed, &[], &bearer), "", "no certificate, no answer");
     let foreign = ["-cert", "receiver.pem", "-key", "receiver.key"];
-    assert_eq!(over_tls(&site, feed, &foreign, &bearer), "", "not a client's certificate");
+    assert_eq!(answer(&certs, feed, &foreign, &bearer), "", "not a client's certificate");
     let h2 = [&own[..], &["-alpn", "h2"]].concat();
-    assert_eq!(over_tls(&site, feed, &h2, &bearer), "", "HTTP/1.1 alone is spoken");
+    assert_eq!(answer(&certs, feed, &h2, &bearer), "", "HTTP/1.1 alone is spoken");
     assert!(ask(feed, &bearer).is_none(), "nothing is answered in clear");
-    let answer = over_tls(&site, feed, &own, &request(""));
-    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
-    let answer = over_tls(&site, feed, &[&own[..], &["-alpn", "http/1.1"]].concat(), &bearer);
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("MSA|AA|TLS"), "{answer}");
+    let said = answer(&certs, feed, &own, &request(""));
+    assert!(said.starts_with("HTTP/1.1 401 "), "{said}");
+    let said = answer(&certs, feed, &[&own[..], &["-alpn", "http/1.1"]].concat(), &bearer);
+    assert!(said.starts_with("HTTP/1.1 200 ") && said.contains("MSA|AA|TLS"), "{said}");
     site.wait_final("adt", 1);
     assert_eq!(lab.control_ids(), ["TLS"]);
     engine.stop();
+}
+
+/// A program posts with a token of its own, which is good for its channels and its networks, until it is taken back.
+#[test]
+fn a_program_posts_with_a_token_of_its_own() {
+    let site = Site::new(Store::Sqlite);
+    let lab = receiver::Receiver::accepting();
+    let feed = source(&site, "programs = true", &to("lab", &lab, ""));
+    let engine = site.serve();
+    let add = |arguments: &[&str]| {
+        let made = site.verb(&[&["token", "add"][..], arguments].concat());
+        assert_eq!(made.code, Some(0), "{made:?}");
+        made.stdout.trim().to_owned()
+    };
+    let sent = |token: &str, id: &str| {
+        let fields = format!("Authorization: Bearer {token}\r\n");
+        ask(feed, &post("/adt", &fields, &message::adt(id, "P1"))).unwrap().status()
+    };
+    let role = "service-integration";
+    let bot = add(&["bot", "--role", &format!("{role}:adt")]);
+    assert_eq!(sent(&bot, "T1"), 200);
+    let of_another_channel = add(&["other", "--role", &format!("{role}:lab")]);
+    assert_eq!(sent(&of_another_channel, "T2"), 401);
+    let that_only_looks = add(&["monitor", "--role", "viewer"]);
+    assert_eq!(sent(&that_only_looks, "T3"), 401);
+    let from_elsewhere = add(&["far", "--role", role, "--from", "192.0.2.0/24"]);
+    assert_eq!(sent(&from_elsewhere, "T4"), 401);
+    assert_eq!(sent(&format!("{bot}x"), "T5"), 401);
+    assert_eq!(ask(feed, &post("/adt", "", &message::adt("T6", "P1"))).unwrap().status(), 401);
+
+    // What came in says who sent it; a token that is taken back ends with the next request.
+    let status = site.wait_final("adt", 1);
+    assert_eq!(status.channel("adt").received, 1);
+    let message = site.json(&["message", "T1"]);
+    assert!(message.to_string().contains("service:bot"), "{message}");
+    let mut kept = Client::to(feed);
+    let fields = format!("Authorization: Bearer {bot}\r\n");
+    let again = |id: &str| post("/adt", &fields, &message::adt(id, "P1"));
+    assert_eq!(kept.ask(&again("T7")).unwrap().status(), 200);
+    assert_eq!(site.verb(&["token", "revoke", "bot"]).code, Some(0));
+    assert_eq!(kept.ask(&again("T8")).unwrap().status(), 401, "on the open connection too");
+    let refused = site.verb(&["audit", "list", "--action", "token.refused"]).stdout;
+    assert!(
+        refused.contains("channel") && refused.contains("network") && refused.contains("revoked"),
+        "{refused}"
+    );
+    // The role is not for people.
+    let person = site
+        .verb_reading(&["user", "add", "eve", "--role", role], "correct horse battery staple\n");
+    assert_ne!(person.code, Some(0), "{person:?}");
+    engine.stop();
+
+    // Nor do tokens cross a network in clear.
+    let open = "listen = \"0.0.0.0:8080\"\npath = \"/adt\"\nprograms = true\n\
+                plaintext = { reason = \"old\", until = 2099-01-01, from = [\"10.0.0.0/8\"] }";
+    site.channel("adt", &format!("[source]\ntype = \"http\"\n{open}\n{}", to("lab", &lab, "")));
+    let check = hilum_tests::verbs::local(&["check", &site.folder().to_string_lossy()]);
+    assert!(format!("{}{}", check.stdout, check.stderr).contains("C0441"), "{check:?}");
 }

@@ -8,10 +8,18 @@
 )]
 
 mod acks;
+mod alerts;
 mod api;
+mod api_tls;
 mod applying;
+mod approvals;
+mod audit;
+mod backup;
 mod connections;
 mod crash_points;
+mod deidentified;
+mod directory;
+mod doctor;
 mod duplicates;
 mod egress;
 mod examples;
@@ -30,6 +38,7 @@ mod peers;
 mod poison;
 mod receivers;
 mod requests;
+mod retention;
 mod stopping;
 mod store_gone;
 mod store_tls;

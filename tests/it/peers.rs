@@ -7,7 +7,7 @@ use hilum_tests::openssl::{Identity, Openssl, TlsSender, verifies};
 use hilum_tests::receiver::Receiver;
 use hilum_tests::site::{Site, Store};
 use hilum_tests::{ports, wait};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -176,9 +176,11 @@ fn a_peer_that_speaks_as_another_is_refused(store: Store) {
         let answer = sender.exchange(&message::adt("M3", "P1"))?;
         (message::text(&answer, "MSA", 1) == "AA").then_some(())
     });
+    let alert = alert(&ward, "peer.mismatch");
+    assert_eq!((&alert["severity"], &alert["object"]), (&json!("high"), &json!("adt peer:lab")));
     let ended = ward.engine.stop();
     let events: Vec<&str> =
-        ended.said.lines().filter(|line| line.contains("peer.mismatch")).collect();
+        ended.said.lines().filter(|line| line.contains("\"code\":\"peer.mismatch\"")).collect();
     assert!(
         !events.is_empty() && events.iter().all(|line| line.contains("\"peer\":\"lab\"")),
         "{ended}"
@@ -187,6 +189,14 @@ fn a_peer_that_speaks_as_another_is_refused(store: Store) {
         events.iter().all(|line| !line.contains("PAS") && !line.contains("EXAMPLE")),
         "{ended}"
     );
+}
+
+/// The alert of a kind, which must come.
+fn alert(ward: &Ward, kind: &str) -> Value {
+    wait::until(kind, || {
+        let all = ward.site.json(&["alert", "list"]);
+        all["alerts"].as_array().unwrap().iter().find(|alert| alert["kind"] == kind).cloned()
+    })
 }
 
 #[test]
@@ -212,7 +222,7 @@ fn keys_and_roots_overlap_when_they_are_replaced(store: Store) {
 
     let preview = ward.site.json(&["ca", "rotate"]);
     assert!(preview["new"].is_null());
-    assert_eq!(preview["affected"], serde_json::json!(["hilum", "his"]));
+    assert_eq!(preview["affected"], json!(["hilum", "his"]));
     assert_eq!(ward.done(&["ca", "inspect", "ca-1"]).matches("authority").count(), 1);
     ward.done(&["ca", "rotate", "--execute", "-m", "ten years are over"]);
     let kept = ward.site.data().join("ca/ca-1.key.sealed");

@@ -23,6 +23,7 @@ pub mod random;
 pub mod receiver;
 pub mod s_client;
 pub mod site;
+pub mod slapd;
 pub mod status;
 pub mod verbs;
 pub mod wait;

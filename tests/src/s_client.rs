@@ -3,6 +3,7 @@
 use crate::{verbs, wait, wire};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -35,6 +36,24 @@ pub fn typing(address: SocketAddr, arguments: &[&str], lines: &str, limit: Durat
     [output.stdout, output.stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat()
+}
+
+/// What comes back for some bytes before the other end closes, when its certificate is `localhost`'s and of the authority in `ca.pem` of
+/// this folder; nothing when it is not, or when nobody was let in.
+pub fn answer(folder: &Path, address: SocketAddr, more: &[&str], request: &[u8]) -> String {
+    let mut child = client(address, &["-quiet", "-ign_eof", "-servername", "localhost"])
+        .args(["-verify_return_error", "-verify_hostname", "localhost", "-CAfile", "ca.pem"])
+        .args(more)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl is installed");
+    // One that was turned away does not take it.
+    let _ = child.stdin.take().unwrap().write_all(request);
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn client(address: SocketAddr, arguments: &[&str]) -> Command {

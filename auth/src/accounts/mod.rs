@@ -1,27 +1,37 @@
 //! Accounts at work: signing in, sessions, second factors, and the people themselves.
 
+mod approvals;
+mod directory;
+mod emergencies;
 mod people;
+mod roles;
 mod service;
 mod setup;
 mod sign_in;
+mod submit;
 mod tokens;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use config::SecondFactorPolicy;
-use store::{Granted, Locking, Store, StoreError, UserId};
+use store::{Flood, Granted, Locking, Store, StoreError, UserId};
+use uuid::Uuid;
 
+pub use approvals::Asked;
+pub use emergencies::Opening;
 pub use people::{AccountChange, NewPerson};
 pub use service::TokenOrder;
 pub use setup::{Enrolment, Owner};
 pub use sign_in::{Login, SignedIn};
 
+use crate::directory::Directory;
 use crate::holdings::Holdings;
 use crate::password::{Busy, Cost, Hasher};
 use crate::permission::Permission;
+use crate::role::CustomRoles;
 use crate::windows::Windows;
 
 /// Wrong guesses lock an account for half an hour (security.md 2.3).
@@ -46,6 +56,8 @@ const ADMINS: &[Permission] = &[
     Permission::RoleManage,
     Permission::SessionManage,
     Permission::TokenManage,
+    Permission::ApprovalDecide,
+    Permission::RetentionManage,
 ];
 const PHI: &[Permission] = &[Permission::MessageBody, Permission::MessageError];
 
@@ -87,6 +99,15 @@ pub enum AccountError {
     /// Not in this state.
     #[error("{0}")]
     Refused(String),
+    /// It needs the agreement of somebody else, which was asked for.
+    #[error("this needs the agreement of somebody else")]
+    ApprovalNeeded {
+        /// The request.
+        id: Uuid,
+    },
+    /// The directory cannot be asked who somebody is.
+    #[error("the directory cannot be asked just now")]
+    Directory,
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -98,6 +119,18 @@ impl From<Busy> for AccountError {
     }
 }
 
+/// What holds for all accounts.
+pub struct AccountRules {
+    /// The name of the engine, which second factors are shown with.
+    pub node: String,
+    /// Who must have a second factor.
+    pub second_factor: SecondFactorPolicy,
+    /// By which people may sign in who have no password here.
+    pub directory: Option<config::Directory>,
+    /// Whether what needs a second person needs one.
+    pub approvals: bool,
+}
+
 /// The accounts of one engine.
 pub struct Accounts {
     store: Store,
@@ -106,19 +139,30 @@ pub struct Accounts {
     policy: SecondFactorPolicy,
     hasher: Hasher,
     windows: Windows,
+    refused_tokens: Flood<(Uuid, &'static str)>,
     /// Secrets of second factors that are not confirmed yet.
     enrolling: Mutex<HashMap<UserId, setup::Enrolling>>,
     setup: setup::Setup,
+    directory: Option<Directory>,
+    approvals: bool,
+    /// As the store has them: replaced by each change of them, after its commit.
+    roles: RwLock<Arc<CustomRoles>>,
 }
 
 impl Accounts {
     /// The accounts in a store. When nobody is there yet, a token for the first owner is written into the data folder.
+    ///
+    /// # Errors
+    /// [`AccountError::Invalid`] when the settings of the directory cannot be meant.
     pub async fn open(
         store: Store,
         data: PathBuf,
-        (node, policy): (String, SecondFactorPolicy),
+        rules: AccountRules,
         (now_us, cost): (fn() -> i64, Cost),
-    ) -> Result<Accounts, StoreError> {
+    ) -> Result<Accounts, AccountError> {
+        let AccountRules { node, second_factor: policy, directory, approvals } = rules;
+        let custom = CustomRoles::of(store.roles().await?);
+        let directory = directory.map(|settings| directory::open(settings, &custom)).transpose()?;
         let hasher = Hasher::new(cost);
         let setup = setup::Setup::begin(data, store.has_no_users().await?, now_us())
             .map_err(|error| StoreError::Internal(format!("the setup token: {error}")))?;
@@ -129,9 +173,23 @@ impl Accounts {
             policy,
             hasher,
             windows: Windows::default(),
+            refused_tokens: Flood::new(1),
             enrolling: Mutex::default(),
             setup,
+            directory,
+            approvals,
+            roles: RwLock::new(Arc::new(custom)),
         })
+    }
+
+    /// The roles that the site has made.
+    pub fn custom_roles(&self) -> Arc<CustomRoles> {
+        Arc::clone(&self.roles.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What some grants amount to now.
+    fn held(&self, grants: &[Granted]) -> Holdings {
+        Holdings::of(grants, &self.custom_roles())
     }
 
     /// The file with the token for the first owner, while it is good for something.
@@ -140,7 +198,7 @@ impl Accounts {
     }
 
     fn must_enrol(&self, grants: &[Granted], second_factor: bool) -> bool {
-        !second_factor && demands(self.policy, &Holdings::of(grants))
+        !second_factor && demands(self.policy, &self.held(grants))
     }
 }
 

@@ -7,7 +7,7 @@ use store::{Act, Granted, NewUser, SessionRow, StoreError, User, UserId, UserSta
 use super::{AccountError, Accounts, tokens};
 use crate::holdings::Holdings;
 use crate::password;
-use crate::role::Role;
+use crate::role::SERVICE;
 use crate::session::Session;
 
 /// Somebody who is to be added.
@@ -55,7 +55,9 @@ impl Accounts {
 
     /// Adds somebody.
     pub async fn add(&self, act: &Act, by: &Session, new: NewPerson) -> Result<(), AccountError> {
-        within(by, &new.grants)?;
+        of_people(&new.grants)?;
+        self.within(by, &new.grants)?;
+        let act = self.for_grants(act, by, (&new.name, &[]), (&new.grants, &[])).await?;
         let factor = self.must_enrol(&new.grants, false);
         password::check(&new.password, new.name.as_str(), factor).map_err(AccountError::Invalid)?;
         let user = NewUser {
@@ -67,7 +69,7 @@ impl Accounts {
             grants: new.grants,
             first: false,
         };
-        done(self.store.add_user(act, user).await)
+        done(self.store.add_user(&act, user).await)
     }
 
     /// Replaces what somebody may do. Neither what they had nor what they get may be more than the giver holds.
@@ -82,9 +84,15 @@ impl Accounts {
         if by.user() == Some(user.id) {
             return Err(AccountError::Beyond("nobody changes what they may do themselves"));
         }
-        within(by, &user.grants)?;
-        within(by, &grants)?;
-        done(self.store.set_grants(act, user.id, grants).await)
+        if user.subject.is_some() {
+            let sentence = "what somebody of the directory may do comes from their groups there";
+            return Err(AccountError::Refused(sentence.to_owned()));
+        }
+        self.within(by, &user.grants)?;
+        of_people(&grants)?;
+        self.within(by, &grants)?;
+        let act = self.for_grants(act, by, (name, &user.grants), (&grants, &[])).await?;
+        done(self.store.set_grants(&act, user.id, grants).await)
     }
 
     /// Changes the account of somebody else, who may do no more than whoever changes it.
@@ -99,7 +107,7 @@ impl Accounts {
         if by.user() == Some(user.id) {
             return Err(AccountError::Beyond("this is for somebody else to do"));
         }
-        within(by, &user.grants)?;
+        self.within(by, &user.grants)?;
         done(match change {
             AccountChange::Disable => {
                 self.store.set_user_state(act, user.id, UserState::Disabled).await
@@ -124,9 +132,12 @@ impl Accounts {
         current: Secret<String>,
         new: Secret<String>,
     ) -> Result<(), AccountError> {
-        let known = self.knows_password(session, current).await?;
-        let user = self.store.users().await?.into_iter().find(|user| user.id == known.id);
+        let own = session.user().ok_or(AccountError::Absent("user"))?;
+        let user = self.store.users().await?.into_iter().find(|user| user.id == own);
         let user = user.ok_or(AccountError::Absent("user"))?;
+        if user.subject.is_none() {
+            self.knows_password(session, current).await?;
+        }
         let act = self.act(session.actor.clone(), "auth.password.change");
         self.put_password(&act, &user, new).await
     }
@@ -137,6 +148,10 @@ impl Accounts {
         user: &User,
         password: Secret<String>,
     ) -> Result<(), AccountError> {
+        if user.subject.is_some() {
+            let sentence = "the password of somebody of the directory is changed there";
+            return Err(AccountError::Refused(sentence.to_owned()));
+        }
         let factor = user.second_factor || self.must_enrol(&user.grants, false);
         password::check(&password, user.name.as_str(), factor).map_err(AccountError::Invalid)?;
         let phc = self.hasher.hash(password).await?;
@@ -176,21 +191,32 @@ impl Accounts {
         tokens::short(&row.token)
     }
 
+    /// Whether grants are no more than what somebody holds, and name roles that exist.
+    pub(super) fn within(&self, by: &Session, grants: &[Granted]) -> Result<(), AccountError> {
+        let custom = self.custom_roles();
+        let is_unknown = |grant: &&Granted| custom.permissions(&grant.role).is_none();
+        if let Some(unknown) = grants.iter().find(is_unknown) {
+            return Err(AccountError::Invalid(format!("there is no role `{}`", unknown.role)));
+        }
+        if by.holdings.cover(&Holdings::of(grants, &custom)) {
+            Ok(())
+        } else {
+            Err(AccountError::Beyond("this is more than you may do yourself"))
+        }
+    }
+
     async fn named(&self, name: &Name) -> Result<User, AccountError> {
         self.store.user(name).await?.ok_or(AccountError::Absent("user"))
     }
 }
 
-/// Whether grants are no more than what somebody holds, and name roles that exist.
-pub(super) fn within(by: &Session, grants: &[Granted]) -> Result<(), AccountError> {
-    if let Some(unknown) = grants.iter().find(|grant| Role::named(&grant.role).is_none()) {
-        return Err(AccountError::Invalid(format!("there is no role `{}`", unknown.role)));
+/// Whether none of the grants is for programs alone.
+pub(super) fn of_people(grants: &[Granted]) -> Result<(), AccountError> {
+    if grants.iter().any(|grant| grant.role == SERVICE) {
+        let sentence = format!("`{SERVICE}` is for programs: `hilum token add` makes their tokens");
+        return Err(AccountError::Invalid(sentence));
     }
-    if by.holdings.cover(&Holdings::of(grants)) {
-        Ok(())
-    } else {
-        Err(AccountError::Beyond("this is more than you may do yourself"))
-    }
+    Ok(())
 }
 
 pub(super) fn done(result: Result<(), StoreError>) -> Result<(), AccountError> {

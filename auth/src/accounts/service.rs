@@ -3,13 +3,13 @@
 use config::{Name, Network};
 use data_encoding::BASE64URL_NOPAD;
 use phi::Secret;
-use sha2::{Digest, Sha256};
-use store::{Act, Actor, ActorKind, Granted, NewServiceToken, ServiceToken, Source};
+use store::{
+    Act, ActOutcome, Actor, ActorKind, Granted, NewServiceToken, ServiceToken, Source, Target,
+};
 use uuid::Uuid;
 
-use super::people::{done, within};
+use super::people::done;
 use super::{AccountError, Accounts, SEEN_EVERY_US};
-use crate::holdings::Holdings;
 use crate::session::Session;
 
 /// What every token of a program begins with.
@@ -40,8 +40,12 @@ impl Accounts {
         by: &Session,
         order: TokenOrder,
     ) -> Result<Secret<String>, AccountError> {
-        within(by, &order.grants)?;
-        self.make(act, order, None).await
+        self.within(by, &order.grants)?;
+        let mut beside = order.networks.clone();
+        beside.push(format!("{:?}", order.ttl_us));
+        let granted = (&order.grants[..], &beside[..]);
+        let act = self.for_grants(act, by, (&order.name, &[]), granted).await?;
+        self.make(&act, order, None).await
     }
 
     /// Makes another token in the place of the one of this name, which is taken for a day more.
@@ -55,7 +59,7 @@ impl Accounts {
         let known = self.store.service_tokens().await?;
         let old = known.into_iter().find(|one| one.name == *name && is_in_force(one, now_us));
         let old = old.ok_or(AccountError::Absent("token in force"))?;
-        within(by, &old.grants)?;
+        self.within(by, &old.grants)?;
         let order = TokenOrder {
             name: old.name,
             grants: old.grants,
@@ -75,7 +79,7 @@ impl Accounts {
         let now_us = (self.now_us)();
         for one in self.store.service_tokens().await? {
             if one.name == *name && is_in_force(&one, now_us) {
-                within(by, &one.grants)?;
+                self.within(by, &one.grants)?;
             }
         }
         done(self.store.revoke_service_tokens(act, name).await)
@@ -112,7 +116,7 @@ impl Accounts {
         let token = format!("{PREFIX}{digits}_{random}");
         let new = NewServiceToken {
             id,
-            token: Sha256::digest(token.as_bytes()).into(),
+            token: super::tokens::hash(&token),
             name: order.name,
             grants: order.grants,
             networks: order.networks,
@@ -129,7 +133,7 @@ impl Accounts {
         token: &str,
         source: Source,
     ) -> Result<Option<Session>, AccountError> {
-        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let hash = super::tokens::hash(token);
         let Some(known) = self.store.service_token(&hash).await? else { return Ok(None) };
         let now_us = (self.now_us)();
         let address = source.address.map(|address| address.ip());
@@ -137,6 +141,13 @@ impl Accounts {
         let from_there =
             address.is_some_and(|address| networks.into_iter().any(|one| one.contains(address)));
         if !is_in_force(&known, now_us) || !from_there {
+            let why = match known.revoked_us {
+                Some(_) => Some("revoked"),
+                None => Some("network").filter(|_| !from_there),
+            };
+            if let Some(why) = why {
+                self.token_refused(&known, source, why).await?;
+            }
             return Ok(None);
         }
         if now_us - known.seen_us >= SEEN_EVERY_US {
@@ -149,7 +160,29 @@ impl Accounts {
             source: Some(source),
             ..Actor::new(ActorKind::Service, format!("service:{}", known.name))
         };
-        Ok(Some(Session::of_program(actor, Holdings::of(&known.grants), hash)))
+        Ok(Some(Session::of_program(actor, self.held(&known.grants), hash)))
+    }
+
+    /// Records that somebody shows a token where or when it may not be used: it has leaked, or its program was forgotten.
+    pub(super) async fn token_refused(
+        &self,
+        known: &ServiceToken,
+        source: Source,
+        why: &'static str,
+    ) -> Result<(), AccountError> {
+        let more = self.refused_tokens.admit((known.id, why), (self.now_us)());
+        let Some(more) = more else { return Ok(()) };
+        let actor = Actor {
+            name: Some(known.name.to_string()),
+            source: Some(source),
+            ..Actor::new(ActorKind::Service, format!("service:{}", known.name))
+        };
+        let mut act = self.act(actor, "token.refused");
+        act.purpose = (more > 0).then(|| format!("{more} more before"));
+        let target =
+            Target { kind: "token", id: Some(known.id.simple().to_string()), channel: None };
+        let why = Some(why.to_owned());
+        Ok(self.store.record(&act, target, ActOutcome::Denied, why).await?)
     }
 }
 

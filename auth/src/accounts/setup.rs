@@ -8,11 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use config::Name;
 use data_encoding::BASE32_NOPAD;
 use phi::Secret;
-use sha2::{Digest, Sha256};
 use store::{Actor, ActorKind, Granted, NewUser, Scope, Source, StoreError, UserId};
 use subtle::ConstantTimeEq;
 
-use super::{AccountError, Accounts};
+use super::{AccountError, Accounts, tokens};
 use crate::password;
 use crate::second_factor;
 use crate::session::Session;
@@ -76,7 +75,7 @@ impl Setup {
             writeln!(file, "{token}")?;
             file.sync_all()?;
             open = Some(Open {
-                token: hash(&token),
+                token: tokens::hash(&token),
                 secret: second_factor::new_secret(),
                 until_us: now_us + SETUP_US,
             });
@@ -91,7 +90,7 @@ impl Setup {
 
     /// The secret of the first owner's second factor, for whoever has the token.
     fn secret(&self, token: &Secret<String>, now_us: i64) -> Option<Secret<Vec<u8>>> {
-        let shown = hash(token.expose_secret().trim());
+        let shown = tokens::hash(token.expose_secret().trim());
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let open = open.as_ref().filter(|open| now_us < open.until_us)?;
         bool::from(open.token.ct_eq(&shown)).then(|| open.secret.clone())
@@ -103,10 +102,6 @@ impl Setup {
             tracing::warn!(code = "accounts.setup_token", %error, "the used setup token stays in the data folder; it opens nothing");
         }
     }
-}
-
-fn hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
 }
 
 impl Accounts {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{ABSOLUTE_US, ANSWER_AFTER, AT_ONCE, AccountError, Accounts, LOCKING, tokens};
+use crate::directory::{Answer, Directory};
 use crate::password::BYTES_MAX;
 use crate::second_factor;
 use crate::session::Session;
@@ -35,8 +36,9 @@ pub struct SignedIn {
 }
 
 /// How somebody was recognised.
-struct Recognised {
+pub(super) struct Recognised {
     id: UserId,
+    name: String,
     generation: i64,
     factor: SecondFactor,
     auth: &'static str,
@@ -61,6 +63,10 @@ impl Accounts {
 
     /// Ends the session itself.
     pub async fn sign_out(&self, session: &Session) -> Result<(), AccountError> {
+        if let Some(emergency) = &session.emergency {
+            let act = self.act(session.actor.clone(), "breakglass.ended");
+            return Ok(self.store.end_emergency(&act, emergency.id).await?);
+        }
         let Some(login) = &session.login else { return Ok(()) };
         let act = self.act(session.actor.clone(), "auth.logout");
         Ok(self.store.end_session(&act, login.user, login.token).await?)
@@ -91,14 +97,23 @@ impl Accounts {
                 id.map_or("user:unknown".to_owned(), |id| format!("user:{id}")),
             )
         };
-        let (outcome, last) = self.recognised(login, known, now_us).await?;
+        let (outcome, last) = match self.recognised(login, known, now_us).await {
+            Err(AccountError::Directory) => {
+                self.refused(&actor, action, id, "directory_unavailable").await?;
+                tokio::time::sleep_until(answer_at).await;
+                return Err(AccountError::Directory);
+            }
+            outcome => outcome?,
+        };
         let done = match outcome {
             Ok(recognised) => {
                 actor.auth = Some(recognised.auth.to_owned());
+                actor.id = format!("user:{}", recognised.id);
+                actor.name = Some(recognised.name.clone());
                 self.begin(actor.clone(), action, recognised, replaces).await?
             }
             Err(why) => {
-                self.refused(&actor, action, id, why).await?;
+                self.refused(&actor, action, id, &why).await?;
                 None
             }
         };
@@ -115,29 +130,82 @@ impl Accounts {
         login: Login,
         known: Option<Credentials>,
         now_us: i64,
-    ) -> Result<(Result<Recognised, &'static str>, bool), AccountError> {
+    ) -> Result<(Result<Recognised, String>, bool), AccountError> {
         let (taken, last) = match &known {
             Some(known) => self.store.guess(known.id, LOCKING, now_us).await?,
             None => (false, false),
         };
         // What nobody can have typed is not hashed as it is, but something is.
         let password = match login.password.expose_secret().len() {
-            1..=BYTES_MAX => login.password,
+            1..=BYTES_MAX => login.password.clone(),
             _ => Secret::new(String::new()),
         };
-        let phc = known.as_ref().map(|known| known.password.clone());
+        let is_here = known.as_ref().is_some_and(|known| known.subject.is_none());
+        let phc = known.as_ref().filter(|_| is_here).map(|known| known.password.clone());
         let right = self.hasher.verify(password, phc).await?;
-        let Some(known) = known else { return Ok((Err("unknown"), false)) };
+        if let Some(directory) = self.directory.as_ref().filter(|_| !is_here) {
+            // An account that takes no more guesses is no way to guess there either.
+            return match known {
+                Some(_) if !taken => Ok((Err("locked".to_owned()), last)),
+                known => {
+                    let counted = known.map(|known| known.id);
+                    self.recognised_there(directory, login, counted, now_us)
+                        .await
+                        .map(|(outcome, more)| (outcome, last || more))
+                }
+            };
+        }
+        let Some(known) = known.filter(|_| is_here) else {
+            return Ok((Err("unknown".to_owned()), last));
+        };
         let outcome = match factor(&known, login.code, now_us) {
             _ if !taken => Err("locked"),
             _ if !right => Err("password"),
             None => Err("code"),
             Some(_) if known.state != UserState::Active => Err("disabled"),
             Some((factor, auth)) => {
-                Ok(Recognised { id: known.id, generation: known.generation, factor, auth })
+                let (id, generation) = (known.id, known.generation);
+                Ok(Recognised { id, name: login.name, generation, factor, auth })
             }
         };
-        Ok((outcome, last))
+        Ok((outcome.map_err(str::to_owned), last))
+    }
+
+    /// The same by the directory. `counted` is the account whose guess this is already.
+    async fn recognised_there(
+        &self,
+        directory: &Directory,
+        login: Login,
+        counted: Option<UserId>,
+        now_us: i64,
+    ) -> Result<(Result<Recognised, String>, bool), AccountError> {
+        let answer = directory.recognise(&login.name, &login.password).await;
+        let entry = match answer.map_err(|_| AccountError::Directory)? {
+            Answer::Known(entry) => entry,
+            Answer::Nobody(why) => return Ok((Err(format!("directory:{why}")), false)),
+        };
+        let Some((known, name)) = self.follow(entry).await? else {
+            return Ok((Err("directory:name".to_owned()), false));
+        };
+        // Somebody can be called by several names there; all of them are one account.
+        let (taken, last) = match counted {
+            Some(id) if id == known.id => (true, false),
+            _ => self.store.guess(known.id, LOCKING, now_us).await?,
+        };
+        let outcome = match factor(&known, login.code, now_us) {
+            _ if !taken => Err("locked"),
+            None => Err("code"),
+            Some(_) if known.state != UserState::Active => Err("disabled"),
+            Some((factor, auth)) => {
+                let auth = match auth {
+                    "password+totp" => "ldap+totp",
+                    "password+recovery" => "ldap+recovery",
+                    _ => "ldap",
+                };
+                Ok(Recognised { id: known.id, name, generation: known.generation, factor, auth })
+            }
+        };
+        Ok((outcome.map_err(str::to_owned), last))
     }
 
     /// Begins the session; none when the code was used before or the account has changed meanwhile.
@@ -148,8 +216,8 @@ impl Accounts {
         recognised: Recognised,
         replaces: Option<[u8; 32]>,
     ) -> Result<Option<SignedIn>, AccountError> {
-        let Recognised { id, generation, factor, auth } = recognised;
-        let (token, hash) = tokens::new_token();
+        let Recognised { id, name: _, generation, factor, auth } = recognised;
+        let (token, hash) = tokens::new_token(tokens::PREFIX);
         let source = actor.source.and_then(|source| source.address);
         let act = self.act(Actor { session: Some(tokens::short(&hash)), ..actor.clone() }, action);
         let until_us = act.now_us + ABSOLUTE_US;
@@ -181,7 +249,7 @@ impl Accounts {
         actor: &Actor,
         action: &'static str,
         id: Option<UserId>,
-        why: &'static str,
+        why: &str,
     ) -> Result<(), AccountError> {
         let target = Target { kind: "user", id: id.map(|id| id.to_string()), channel: None };
         let act = self.act(actor.clone(), action);
@@ -195,6 +263,7 @@ impl Accounts {
             actor,
             action,
             purpose: None,
+            approval: None,
             request: Some(Uuid::now_v7().to_string()),
             now_us: (self.now_us)(),
         }

@@ -6,23 +6,22 @@ use sha2::{Digest, Sha256};
 use store::{Actor, ActorKind, SessionRow, Source, UserState};
 use subtle::ConstantTimeEq;
 
-use super::{ABSOLUTE_US, AccountError, Accounts, IDLE_US, SEEN_EVERY_US, service};
-use crate::holdings::Holdings;
+use super::{ABSOLUTE_US, AccountError, Accounts, IDLE_US, SEEN_EVERY_US, emergencies, service};
 use crate::session::{LoginOf, Session};
 
 /// What every token begins with, so that one that leaks is known for what it is.
-const PREFIX: &str = "hs1_";
+pub(super) const PREFIX: &str = "hs1_";
 /// A clock may be set back by so much without ending sessions.
 const STEP_BACK_US: i64 = 2 * 1_000_000;
 
 /// A new token and what is kept of it.
-pub(super) fn new_token() -> (Secret<String>, [u8; 32]) {
-    let token = format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&rand::random::<[u8; 32]>()));
+pub(super) fn new_token(prefix: &str) -> (Secret<String>, [u8; 32]) {
+    let token = format!("{prefix}{}", BASE64URL_NOPAD.encode(&rand::random::<[u8; 32]>()));
     let hash = hash(&token);
     (Secret::new(token), hash)
 }
 
-fn hash(token: &str) -> [u8; 32] {
+pub(super) fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
@@ -41,6 +40,9 @@ impl Accounts {
         let text = token.expose_secret();
         if text.starts_with(service::PREFIX) {
             return self.recognise_program(text, source).await;
+        }
+        if text.starts_with(emergencies::PREFIX) {
+            return self.recognise_emergency(text, source).await;
         }
         if !text.starts_with(PREFIX) || text.len() != PREFIX.len() + 43 {
             return Ok(None);
@@ -66,10 +68,16 @@ impl Accounts {
                 Err(_) => false,
             },
             (None, Some(token)) => match self.store.service_token(token).await {
-                Ok(known) => known.is_some_and(|known| service::is_in_force(&known, now_us)),
+                Ok(known) => known.is_some_and(|known| {
+                    service::is_in_force(&known, now_us)
+                        && self.held(&known.grants) == session.holdings
+                }),
                 Err(_) => false,
             },
-            (None, None) => true,
+            (None, None) => match &session.emergency {
+                Some(emergency) => self.emergency_holds(&emergency.token).await,
+                None => true,
+            },
         }
     }
 
@@ -88,7 +96,7 @@ impl Accounts {
             step_up_us: row.step_up_us,
             until_us: row.until_us,
         };
-        Session::of_login(actor, Holdings::of(&row.grants), login)
+        Session::of_login(actor, self.held(&row.grants), login)
     }
 }
 

@@ -44,9 +44,6 @@ impl Registry {
     async fn round(&self, memory: &mut Memory) {
         let now_us = self.now_us();
         self.renew_lists(now_us).await;
-        if let Err(error) = self.store.keep_audit(now_us).await {
-            tracing::error!(code = "audit.key", %error, "the audit log is sealed with the key of another day; trying again");
-        }
         let files = self.files();
         let ended = self
             .book()
@@ -115,5 +112,5 @@ impl Registry {
 
 fn act(action: &'static str, now_us: i64) -> Act {
     let actor = Actor::new(ActorKind::System, "engine");
-    Act { actor, action, purpose: None, request: None, now_us }
+    Act { actor, action, purpose: None, approval: None, request: None, now_us }
 }

@@ -3,12 +3,24 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use auth::{AccountChange, AccountError, Accounts, Cost, Login, NewPerson, Owner, Session};
+use auth::{
+    AccountChange, AccountError, AccountRules, Accounts, Cost, Login, NewPerson, Owner, Session,
+};
 use config::SecondFactorPolicy;
 use phi::Secret;
 use store::{Act, Granted, Scope, Source};
 
-use crate::home::{Hands, Home, clock, name};
+use crate::home::{Clock, Hands, Home, On, name, on_both};
+
+on_both!(
+    a_session_ends_by_time_and_never_lives_longer_by_a_clock_set_back,
+    every_refusal_is_the_same_and_costs_the_same_wait,
+    a_lock_ends_after_half_an_hour,
+    a_second_factor_is_added_used_and_demanded,
+    a_step_up_gives_a_new_token_that_is_fresh_for_five_minutes,
+    the_setup_token_is_good_for_a_day_and_once,
+    nobody_gives_out_more_than_they_hold,
+);
 
 const MINUTE_US: i64 = 60_000_000;
 const PASSWORD: &str = "correct horse battery staple";
@@ -29,15 +41,17 @@ struct Place {
 }
 
 impl Place {
-    async fn new(
-        (hands, now_us): (&'static Hands, fn() -> i64),
-        policy: SecondFactorPolicy,
-    ) -> Place {
-        let home = Home::new(now_us).await;
+    async fn new((on, (hands, now_us)): (On, Clock), policy: SecondFactorPolicy) -> Place {
+        let home = Home::on(on, now_us).await;
         let accounts = Accounts::open(
             home.store.clone(),
             home.data(),
-            ("node".to_owned(), policy),
+            AccountRules {
+                node: "node".to_owned(),
+                second_factor: policy,
+                directory: None,
+                approvals: false,
+            },
             (now_us, Cost::LEAST),
         );
         let accounts = Arc::new(accounts.await.unwrap());
@@ -77,9 +91,8 @@ fn code(text: &str, now_us: i64) -> String {
     totp.generate(u64::try_from(now_us / 1_000_000).unwrap()).to_string()
 }
 
-#[tokio::test]
-async fn a_session_ends_by_time_and_never_lives_longer_by_a_clock_set_back() {
-    let place = Place::new(clock!(), SecondFactorPolicy::Optional).await;
+async fn a_session_ends_by_time_and_never_lives_longer_by_a_clock_set_back(on: On, clock: Clock) {
+    let place = Place::new((on, clock), SecondFactorPolicy::Optional).await;
     place.add("ada", "viewer").await;
     let token = place.login("ada", PASSWORD, None).await.unwrap();
     assert!(token.expose_secret().starts_with("hs1_"));
@@ -115,9 +128,8 @@ async fn a_session_ends_by_time_and_never_lives_longer_by_a_clock_set_back() {
     }
 }
 
-#[tokio::test]
-async fn every_refusal_is_the_same_and_costs_the_same_wait() {
-    let place = Place::new(clock!(), SecondFactorPolicy::Optional).await;
+async fn every_refusal_is_the_same_and_costs_the_same_wait(on: On, clock: Clock) {
+    let place = Place::new((on, clock), SecondFactorPolicy::Optional).await;
     place.add("ada", "viewer").await;
     place.add("bob", "viewer").await;
     place
@@ -143,9 +155,8 @@ async fn every_refusal_is_the_same_and_costs_the_same_wait() {
     }
 }
 
-#[tokio::test]
-async fn a_lock_ends_after_half_an_hour() {
-    let place = Place::new(clock!(), SecondFactorPolicy::Optional).await;
+async fn a_lock_ends_after_half_an_hour(on: On, clock: Clock) {
+    let place = Place::new((on, clock), SecondFactorPolicy::Optional).await;
     place.add("ada", "viewer").await;
     for _ in 0..5 {
         assert!(place.login("ada", "wrong password here", None).await.is_err());
@@ -157,10 +168,9 @@ async fn a_lock_ends_after_half_an_hour() {
     assert!(place.login("ada", PASSWORD, None).await.is_ok());
 }
 
-#[tokio::test]
-async fn a_second_factor_is_added_used_and_demanded() {
-    let (hands, now_us) = clock!();
-    let place = Place::new((hands, now_us), SecondFactorPolicy::Admins).await;
+async fn a_second_factor_is_added_used_and_demanded(on: On, clock: Clock) {
+    let (hands, now_us) = clock;
+    let place = Place::new((on, (hands, now_us)), SecondFactorPolicy::Admins).await;
     place.add("ada", "user-admin").await;
     let token = place.login("ada", PASSWORD, None).await.unwrap();
     let session = place.session(&token).await.unwrap();
@@ -194,9 +204,8 @@ async fn a_second_factor_is_added_used_and_demanded() {
     assert!(matches!(stale, Some(AccountError::StepUp)), "it needs a fresh sign-in");
 }
 
-#[tokio::test]
-async fn a_step_up_gives_a_new_token_that_is_fresh_for_five_minutes() {
-    let place = Place::new(clock!(), SecondFactorPolicy::Optional).await;
+async fn a_step_up_gives_a_new_token_that_is_fresh_for_five_minutes(on: On, clock: Clock) {
+    let place = Place::new((on, clock), SecondFactorPolicy::Optional).await;
     place.add("ada", "viewer").await;
     place.add("bob", "viewer").await;
     let token = place.login("ada", PASSWORD, None).await.unwrap();
@@ -213,10 +222,9 @@ async fn a_step_up_gives_a_new_token_that_is_fresh_for_five_minutes() {
     assert!(session.is_fresh((place.home.now_us)()));
 }
 
-#[tokio::test]
-async fn the_setup_token_is_good_for_a_day_and_once() {
-    let (hands, now_us) = clock!();
-    let place = Place::new((hands, now_us), SecondFactorPolicy::Admins).await;
+async fn the_setup_token_is_good_for_a_day_and_once(on: On, clock: Clock) {
+    let (hands, now_us) = clock;
+    let place = Place::new((on, (hands, now_us)), SecondFactorPolicy::Admins).await;
     let path = place.accounts.setup_token_file().unwrap();
     let token = std::fs::read_to_string(&path).unwrap();
     let text = place.accounts.begin_setup(&secret(&token), &name("ada"), source()).unwrap();
@@ -246,9 +254,8 @@ async fn the_setup_token_is_good_for_a_day_and_once() {
     assert!(place.accounts.begin_setup(&secret(&token), &name("ada"), source()).is_err());
 }
 
-#[tokio::test]
-async fn nobody_gives_out_more_than_they_hold() {
-    let place = Place::new(clock!(), SecondFactorPolicy::Optional).await;
+async fn nobody_gives_out_more_than_they_hold(on: On, clock: Clock) {
+    let place = Place::new((on, clock), SecondFactorPolicy::Optional).await;
     for (user, role) in [("ada", "user-admin"), ("olga", "operator"), ("bob", "user-admin")] {
         place.add(user, role).await;
     }

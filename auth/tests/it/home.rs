@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use auth::ca::{KeyKind, LeafOrder, Request, pem};
 use auth::{KeySource, PeerOrder, Registry};
 use config::{KeySource as StoreKeySource, Name, StoreUrl};
+use hilum_tests::postgres::Database;
 use net::{Knock, PeerBook};
 use rustls_pki_types::CertificateDer;
 use store::{Act, Actor, ActorKind, Options, PeerRights, Store};
@@ -49,11 +50,42 @@ macro_rules! clock {
 }
 pub(crate) use clock;
 
+/// The store under a test.
+#[derive(Clone, Copy, Debug)]
+pub enum On {
+    Sqlite,
+    Postgres,
+}
+
+/// The clock of a test.
+pub type Clock = (&'static Hands, fn() -> i64);
+
+/// Runs each behaviour on both stores, each with a clock of its own.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::home::On::Sqlite, $crate::home::clock!()).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::home::On::Postgres, $crate::home::clock!()).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
 pub struct Home {
     pub folder: tempfile::TempDir,
     pub store: Store,
     pub registry: Arc<Registry>,
     pub now_us: fn() -> i64,
+    /// Dropped last, when nobody uses it any more.
+    _database: Option<Database>,
 }
 
 pub fn name(text: &str) -> Name {
@@ -62,11 +94,23 @@ pub fn name(text: &str) -> Name {
 
 impl Home {
     pub async fn new(now_us: fn() -> i64) -> Home {
+        Home::on(On::Sqlite, now_us).await
+    }
+
+    pub async fn on(on: On, now_us: fn() -> i64) -> Home {
         let folder = tempfile::tempdir().unwrap();
-        let store = open(folder.path().join("data"), now_us).await;
         let data = folder.path().join("data");
+        let database = match on {
+            On::Sqlite => None,
+            On::Postgres => Some(Database::create()),
+        };
+        let url = match &database {
+            None => StoreUrl::Sqlite(data.join("hilum.db")),
+            Some(database) => StoreUrl::Postgres { url: database.url(), password: None },
+        };
+        let store = open(&url, data.clone(), now_us).await;
         let registry = Registry::open(store.clone(), data, now_us).await.unwrap();
-        Home { folder, store, registry, now_us }
+        Home { folder, store, registry, now_us, _database: database }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -81,8 +125,9 @@ impl Home {
             auth: Some("test".to_owned()),
             session: None,
             source: None,
+            emergency: None,
         };
-        Act { actor, action, purpose: None, request: None, now_us: (self.now_us)() }
+        Act { actor, action, purpose: None, approval: None, request: None, now_us: (self.now_us)() }
     }
 
     /// A certificate for a client of our own root.
@@ -118,9 +163,9 @@ impl Home {
     }
 }
 
-async fn open(data: PathBuf, now_us: fn() -> i64) -> Store {
-    let url = StoreUrl::Sqlite(data.join("hilum.db"));
+async fn open(url: &StoreUrl, data: PathBuf, now_us: fn() -> i64) -> Store {
     let key = StoreKeySource::File(data.join("keys/store.key"));
-    let options = Options { url: &url, key: &key, data_dir: &data, node: "test", version: "0.0.0" };
+    let options =
+        Options { url, key: &key, data_dir: &data, anchor: None, node: "test", version: "0.0.0" };
     Store::open(options, now_us()).await.unwrap().store
 }

@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod accounts;
+mod approvals;
 mod certificates;
+mod directory;
 mod home;
 mod openssl;
 mod registry;
+mod roles;

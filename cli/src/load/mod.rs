@@ -42,7 +42,8 @@ pub fn read(paths: &[PathBuf], whole: bool) -> Result<Vec<Source>, Failure> {
     }
 }
 
-fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+/// Adds a file, or the files of a folder in the order of their names; hidden ones are left out.
+pub fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let unreadable =
         |error| Failure::new(Code::Usage, format!("cannot read `{}`: {error}", path.display()));
     if path.as_os_str() == "-" || !path.is_dir() {

@@ -14,7 +14,7 @@ use crate::{prompt, say, token};
 /// Makes the first owner.
 pub async fn setup(args: Setup) -> Outcome {
     let path = args.setup_token.clone().unwrap_or_else(|| {
-        let data = match (&args.target.data, &args.target.site) {
+        let data = match (&args.target.reach.data, &args.target.reach.site) {
             (Some(data), _) => data.clone(),
             (None, Some(site)) => site.join("data"),
             (None, None) => "data".into(),
@@ -111,11 +111,13 @@ pub async fn second_factor(args: Query) -> Outcome {
 }
 
 /// The engine over HTTP: the socket has no sessions.
-fn http(target: &Target) -> Result<Api, Failure> {
+pub fn http(target: &Target) -> Result<Api, Failure> {
     match Api::of(target)? {
-        Api::Socket(_) => {
-            Ok(Api::Http { authority: "127.0.0.1:8480".to_owned(), token: token::read(target)? })
-        }
+        Api::Socket(_) => Ok(Api::Http {
+            authority: "127.0.0.1:8480".to_owned(),
+            tls: None,
+            token: token::read(target)?,
+        }),
         api => Ok(api),
     }
 }

@@ -56,6 +56,7 @@ pub async fn replay(args: Replay) -> Outcome {
     request["destinations"] = json!(args.to);
     request["token"] = json!(args.token);
     request["preview"] = json!(args.preview);
+    request["approval"] = json!(args.approval);
     let answer = Api::of(&args.target)?.post("/api/v1/replay", &request).await?;
     report(&answer, args.target.format, if args.preview { "would replay" } else { "replayed" })
 }

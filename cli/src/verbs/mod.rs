@@ -1,12 +1,18 @@
 //! One module for each verb.
 
 pub mod account;
+pub mod alert;
 pub mod apply;
+pub mod approval;
 pub mod audit;
+pub mod backup;
+pub mod break_glass;
 pub mod ca;
 pub mod check;
 pub mod control;
 pub mod dead;
+pub mod deidentify;
+pub mod doctor;
 pub mod explain;
 pub mod listen;
 pub mod message;
@@ -14,9 +20,11 @@ pub mod messages;
 pub mod peer;
 pub mod people;
 pub mod schema;
+pub mod security;
 pub mod send;
 pub mod serve;
 pub mod status;
+pub mod store;
 pub mod test_connection;
 pub mod token;
 pub mod view;

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::{list, maybe, text};
+use crate::answer::{list, maybe, safe, text};
 use crate::api::Api;
-use crate::args::accounts::{Roles, Session, SessionVerb, User, UserVerb};
+use crate::args::accounts::{
+    MadeRole, Role, RoleVerb, Roles, Session, SessionVerb, User, UserVerb,
+};
 use crate::args::{Called, Format, Query, Target};
 use crate::exit::{Code, Failure, Outcome};
 use crate::table::{Table, time};
@@ -17,12 +19,12 @@ pub async fn user(args: User) -> Outcome {
         UserVerb::Add(add) => {
             let password = prompt::new_secret("Their first password: ")?;
             let request = json!({ "name": add.name, "password": password.expose_secret(),
-                "grants": grants(&add.roles)?, "reason": add.reason });
+                "grants": grants(&add.roles)?, "reason": add.reason, "approval": add.approval });
             act(&add.target, "add", &request).await
         }
         UserVerb::Grant(grant) => {
             let request = json!({ "name": grant.name, "grants": grants(&grant.roles)?,
-                "reason": grant.reason });
+                "reason": grant.reason, "approval": grant.approval });
             act(&grant.target, "grants", &request).await
         }
         UserVerb::Disable(one) => simple(&one, "disable").await,
@@ -65,7 +67,7 @@ async fn list_users(query: &Query) -> Outcome {
 }
 
 fn users(users: &[Value]) -> String {
-    let mut table = Table::new(&["NAME", "STATE", "SECOND FACTOR", "SIGNED IN", "MAY"]);
+    let mut table = Table::new(&["NAME", "OF", "STATE", "SECOND FACTOR", "SIGNED IN", "MAY"]);
     for user in users {
         let state = match maybe(user, "locked_until_us") {
             None => text(user, "state").to_owned(),
@@ -74,8 +76,11 @@ fn users(users: &[Value]) -> String {
         let factor =
             if user.get("second_factor") == Some(&Value::Bool(true)) { "yes" } else { "no" };
         let may: Vec<String> = list(user, "grants").iter().map(grant).collect();
+        let of =
+            if user.get("directory") == Some(&Value::Bool(true)) { "directory" } else { "here" };
         table.row(vec![
             text(user, "name").to_owned(),
+            of.to_owned(),
             state,
             factor.to_owned(),
             time(maybe(user, "signed_in_us")),
@@ -108,18 +113,50 @@ pub fn grants(roles: &Roles) -> Result<Vec<Value>, Failure> {
 }
 
 /// `hilum role`.
-pub async fn roles(query: Query) -> Outcome {
+pub async fn role(args: Role) -> Outcome {
+    match args.verb {
+        RoleVerb::List(query) => roles(query).await,
+        RoleVerb::Add(made) => made_role(&made, "/api/v1/roles/add").await,
+        RoleVerb::Set(made) => made_role(&made, "/api/v1/roles/set").await,
+        RoleVerb::Remove(called) => {
+            let asked = json!({ "name": called.name, "reason": called.reason });
+            Api::of(&called.target)?.post("/api/v1/roles/remove", &asked).await.map(drop)
+        }
+    }
+}
+
+async fn roles(query: Query) -> Outcome {
     let answer = Api::of(&query.target)?.get("/api/v1/roles").await?;
     if query.target.format == Format::Json {
         say::data(&format!("{answer:#}\n"));
         return Ok(());
     }
     for role in list(&answer, "roles") {
-        let held: Vec<&str> = list(role, "permissions").iter().filter_map(Value::as_str).collect();
-        let (name, doc) = (text(role, "name"), text(role, "doc"));
-        say::data(&format!("{name}  {doc}\n  {}\n", held.join(" ")));
+        say::data(&shown_role(role));
     }
     Ok(())
+}
+
+async fn made_role(made: &MadeRole, path: &str) -> Outcome {
+    let asked = json!({
+        "name": made.name,
+        "description": made.description,
+        "permissions": made.permissions,
+        "reason": made.reason,
+        "approval": made.approval,
+    });
+    let answer = Api::of(&made.target)?.post(path, &asked).await?;
+    match made.target.format {
+        Format::Json => say::data(&format!("{answer:#}\n")),
+        Format::Text => say::data(&shown_role(&answer)),
+    }
+    Ok(())
+}
+
+fn shown_role(role: &Value) -> String {
+    let held: Vec<&str> = list(role, "permissions").iter().filter_map(Value::as_str).collect();
+    let own = if role.get("custom") == Some(&Value::Bool(true)) { " (made here)" } else { "" };
+    format!("{}  {}{own}\n  {}\n", text(role, "name"), safe(text(role, "doc")), held.join(" "))
 }
 
 /// `hilum session`.

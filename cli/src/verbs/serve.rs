@@ -1,15 +1,14 @@
 //! `hilum serve`: the engine, until it is told to stop.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auth::{Accounts, Cost, Registry};
+use auth::{AccountError, AccountRules, Accounts, Cost, Registry};
 use config::Server;
 use console_api::{Listener, Service, Socket};
 use engine::site::Site;
-use engine::{Clock, Ended, Engine, StartOptions};
-use net::PeerBook;
+use engine::{Books, Clock, Ended, Engine, StartError, StartOptions, keep_audit_log, keep_backups};
 use store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -37,15 +36,20 @@ pub async fn run(args: Serve) -> Outcome {
     };
     let options = StartOptions { follow_files: args.dev, allow_root: args.allow_root };
     let (data, server) = (site.paths.data.clone(), site.server.clone());
-    let (engine, registry) = start(site, options).await?;
-    let keeping = tokio::spawn(Arc::clone(&registry).keep());
+    let tls = site.api_tls.clone();
+    let (engine, registry, accounts) = start(site, options).await?;
+    let keeping = [
+        tokio::spawn(Arc::clone(&registry).keep()),
+        tokio::spawn(keep_audit_log(engine.clone())),
+        tokio::spawn(keep_backups(engine.clone())),
+    ];
     let (stop, stopped) = watch::channel(false);
-    let api = serve_api(&engine, registry, (&data, &server), stopped).await?;
+    let api = serve_api(&engine, (registry, accounts), (&data, &server, tls), stopped).await?;
     ready(&engine);
     let ended = tokio::select! {
         name = asked_to_stop.asked() => {
             tracing::info!(code = "engine.stopping", signal = name, "stopping: finishing what is in hand");
-            keeping.abort();
+            keeping.iter().for_each(JoinHandle::abort);
             engine.stop().await
         }
         ended = engine.failed() => ended,
@@ -55,50 +59,73 @@ pub async fn run(args: Serve) -> Outcome {
     conclude(ended)
 }
 
-/// Starts the engine with a registry of peers over its store.
-async fn start(site: Site, options: StartOptions) -> Result<(Engine, Arc<Registry>), Failure> {
-    let (data, mut opened) = (site.paths.data.clone(), None);
+/// Starts the engine with a registry of peers and the accounts over its store.
+async fn start(
+    site: Site,
+    options: StartOptions,
+) -> Result<(Engine, Arc<Registry>, Arc<Accounts>), Failure> {
+    let (data, server) = (site.paths.data.clone(), site.server.clone());
+    let mut opened = None;
     let engine = Engine::start(site, options, async |store: &Store| {
-        let registry = Registry::open(store.clone(), data, || Clock.now_us()).await?;
-        opened = Some(Arc::clone(&registry));
-        Ok(registry as Arc<dyn PeerBook>)
+        let registry = Registry::open(store.clone(), data.clone(), || Clock.now_us()).await?;
+        let accounts = open_accounts(store, data, &server).await?;
+        opened = Some((Arc::clone(&registry), Arc::clone(&accounts)));
+        Ok(Books { peers: registry, programs: accounts })
     });
     let engine = engine.await.map_err(refused)?;
     match opened {
-        Some(registry) => Ok((engine, registry)),
+        Some((registry, accounts)) => Ok((engine, registry, accounts)),
         None => Err(Failure::new(Code::Undecided, "the registry of peers was not opened")),
     }
+}
+
+async fn open_accounts(
+    store: &Store,
+    data: PathBuf,
+    server: &Server,
+) -> Result<Arc<Accounts>, StartError> {
+    let clock: fn() -> i64 = || Clock.now_us();
+    let rules = AccountRules {
+        node: server.node.clone(),
+        second_factor: server.api.second_factor,
+        directory: server.directory.clone(),
+        approvals: server.api.approvals,
+    };
+    let opened = Accounts::open(store.clone(), data, rules, (clock, Cost::DEFAULT)).await;
+    opened.map(Arc::new).map_err(|error| match error {
+        AccountError::Invalid(sentence) => {
+            StartError::Posture(format!("{sentence}; see `[directory]` in server.toml"))
+        }
+        AccountError::Store(error) => StartError::Store(error),
+        error => StartError::Posture(error.to_string()),
+    })
 }
 
 /// Answers on the socket and on the address, until told to stop.
 async fn serve_api(
     engine: &Engine,
-    registry: Arc<Registry>,
-    (data, server): (&Path, &Server),
+    (registry, accounts): (Arc<Registry>, Arc<Accounts>),
+    (data, server, tls): (&Path, &Server, Option<net::tls::Server>),
     stopped: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, Failure> {
-    let clock: fn() -> i64 = || Clock.now_us();
-    let who = (server.node.clone(), server.second_factor);
-    let accounts =
-        Accounts::open(engine.store().clone(), data.to_owned(), who, (clock, Cost::DEFAULT)).await;
-    let accounts = accounts.map_err(|error| Failure::new(Code::Unreachable, error))?;
-    let accounts = Arc::new(accounts);
     let router = console_api::router(Service::new(engine.clone(), registry, Arc::clone(&accounts)));
     let socket = bind(data)?;
-    let listener = Listener::bind(server.api_listen).map_err(|error| {
+    let listener = Listener::bind(server.api.listen, tls).map_err(|error| {
         Failure::new(Code::Refused, format!("the admin API: {error}"))
         .hint("another engine may be there; `listen` under `[api]` in server.toml names another address")
     })?;
-    let mut line = format!("admin API on http://{}", listener.address());
+    let mut line = format!("admin API on {}", listener.url());
     if accounts.setup_token_file().is_some() {
         line.push_str("; nobody can sign in yet: `hilum setup` makes the first owner");
     }
     say::talk(&line);
     Ok(tokio::spawn(async move {
+        let looking = tokio::spawn(Arc::clone(&accounts).keep());
         tokio::join!(
             socket.serve(router.clone(), stopped.clone()),
             listener.serve(router, accounts, stopped)
         );
+        looking.abort();
     }))
 }
 
@@ -177,7 +204,7 @@ impl Stop {
 }
 
 /// Whether to colour what goes to standard error.
-fn colour() -> bool {
+pub fn colour() -> bool {
     std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal()
 }
 

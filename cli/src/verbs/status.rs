@@ -68,21 +68,29 @@ fn refusals(status: &Value) -> String {
     if any { table.render() } else { String::new() }
 }
 
+/// Whose something is, as an answer says: `adt`, `adt/lab`, or the admin API when it is no channel's.
+pub(crate) fn place(one: &Value) -> String {
+    match (
+        one.get("channel").and_then(Value::as_str),
+        one.get("destination").and_then(Value::as_str),
+    ) {
+        (Some(channel), Some(destination)) => format!("{channel}/{destination}"),
+        (Some(channel), None) => channel.to_owned(),
+        (None, _) => "admin API".to_owned(),
+    }
+}
+
 /// The certificates in use, the next to end first; nothing when there are none.
-fn certificates(status: &Value) -> String {
+pub(crate) fn certificates(status: &Value) -> String {
     let mut table = Table::new(&["CERTIFICATE OF", "WHAT", "SUBJECT", "#DAYS", "UNTIL"]);
     let all = list(status, "certificates");
     for one in all {
-        let holder = match one.get("destination").and_then(Value::as_str) {
-            Some(destination) => format!("{}/{destination}", text(one, "channel")),
-            None => text(one, "channel").to_owned(),
-        };
         table.row(vec![
-            holder,
+            place(one),
             text(one, "what").to_owned(),
             safe(text(one, "subject")),
             number(one, "days").to_string(),
-            time(maybe(one, "not_after_us")),
+            time(maybe(one, "until_us")),
         ]);
     }
     if all.is_empty() { String::new() } else { table.render() }

@@ -28,7 +28,8 @@ pub async fn run(args: Token) -> Outcome {
                 Failure::new(Code::Usage, sentence)
             })?;
             let request = json!({ "name": add.name, "grants": grants(&add.roles)?,
-                "networks": add.networks, "ttl_s": span.as_secs(), "reason": add.reason });
+                "networks": add.networks, "ttl_s": span.as_secs(), "reason": add.reason,
+                "approval": add.approval });
             made(&add.target, "add", &request).await
         }
         TokenVerb::Rotate(one) => made(&one.target, "rotate", &named(&one)).await,

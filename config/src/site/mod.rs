@@ -5,7 +5,7 @@ mod files;
 mod paths;
 mod secrets;
 
-pub use exposure::{Exposure, exposures};
+pub use exposure::{Exposure, exposures, exposures_of};
 pub use files::{SiteFile, SiteFiles};
 pub use paths::Paths;
 pub use secrets::{SecretError, Secrets};

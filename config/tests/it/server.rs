@@ -29,7 +29,7 @@ fn a_missing_or_empty_file_is_the_defaults() {
         );
         assert_eq!(server.store_key, KeySource::File("/site/data/keys/store.key".into()));
         assert!(server.key_beside_data);
-        assert_eq!(server.api_listen.to_string(), "127.0.0.1:8480");
+        assert_eq!(server.api.listen.to_string(), "127.0.0.1:8480");
         assert_eq!(server.disk_reserve, None);
     }
 }
@@ -49,7 +49,7 @@ fn every_setting_arrives() {
     assert_eq!(server.store_url.to_string(), "postgres://hilum@127.0.0.1/hilum");
     assert_eq!(server.store_key.to_string(), "cred:store-key");
     assert!(!server.key_beside_data);
-    assert_eq!(server.api_listen.to_string(), "[::1]:9000");
+    assert_eq!(server.api.listen.to_string(), "[::1]:9000");
     assert_eq!(server.disk_reserve, Some(1 << 30));
 }
 

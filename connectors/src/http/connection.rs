@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use net::Stream;
+use config::Name;
+use net::{ProgramBook, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
@@ -14,7 +15,7 @@ use super::body::Body;
 use super::head::Head;
 use super::refusal::Refusal;
 use super::reply::Reply;
-use super::source_settings::ListenerSettings;
+use super::source_settings::{ListenerSettings, Proof};
 use super::stats::{ListenerStats, add};
 use super::token;
 use crate::batch::receive;
@@ -44,6 +45,8 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) peer: Peer,
+    pub(super) channel: Name,
+    pub(super) programs: Arc<dyn ProgramBook>,
     pub(super) settings: Arc<ListenerSettings>,
     pub(super) share: Share,
     pub(super) flow: watch::Receiver<Flow>,
@@ -136,7 +139,7 @@ impl Connection {
 
     /// One request from its head to its answer.
     async fn request(&mut self, head: &Head) -> Result<Reply, Refusal> {
-        self.admit(head)?;
+        self.admit(head).await?;
         let mut body = Body::new(head.length, self.settings.message_bytes_max)?;
         if head.awaits_continue && self.input.is_empty() {
             self.put(CONTINUE).await.map_err(|_| Refusal::Cut)?;
@@ -164,7 +167,7 @@ impl Connection {
     }
 
     /// Whether the request is for us and from somebody who may send, before a byte of its body is read.
-    fn admit(&self, head: &Head) -> Result<(), Refusal> {
+    async fn admit(&mut self, head: &Head) -> Result<(), Refusal> {
         if head.path != self.settings.path {
             return Err(Refusal::Path);
         }
@@ -175,8 +178,14 @@ impl Connection {
         if head.has("origin") || head.has("sec-fetch-site") {
             return Err(Refusal::WebPage);
         }
-        if let Some(token) = &self.settings.token {
-            token::check(token, head)?;
+        match &self.settings.proof {
+            Proof::None => {}
+            Proof::Token(token) => token::check(token, head)?,
+            Proof::Program => {
+                let from = self.stream.peer();
+                let asked = token::program(&*self.programs, head, (&self.channel, from)).await?;
+                self.peer.place = format!("{asked} {from}").into();
+            }
         }
         match head.only("content-encoding") {
             Some(coding) if coding.eq_ignore_ascii_case(b"identity") => {}

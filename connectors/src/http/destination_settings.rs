@@ -164,7 +164,7 @@ impl SenderSettings {
     }
 }
 
-fn read_url(section: &Section<'_>, diags: &mut Diagnostics) -> Option<(Url, Target)> {
+pub(super) fn read_url(section: &Section<'_>, diags: &mut Diagnostics) -> Option<(Url, Target)> {
     let written = section.text("url")?;
     let place = section.span_of("url");
     let url = match Url::parse(&written.value) {

@@ -17,6 +17,7 @@ use crate::{Flow, Intake, Peer, Resources};
 /// A bound http source, not yet accepting.
 pub struct Listener {
     acceptor: Acceptor,
+    channel: Name,
     settings: Arc<ListenerSettings>,
     resources: Resources,
     stats: Arc<ListenerStats>,
@@ -32,7 +33,8 @@ impl Listener {
         let acceptor = resources.bind(&settings.entrance, channel)?;
         let stats =
             Arc::new(ListenerStats { accepting: acceptor.stats(), ..ListenerStats::default() });
-        Ok(Listener { acceptor, settings: Arc::new(settings), resources: resources.clone(), stats })
+        let (channel, settings) = (channel.clone(), Arc::new(settings));
+        Ok(Listener { acceptor, channel, settings, resources: resources.clone(), stats })
     }
 
     /// The address bound, with the port the system chose when port 0 was asked for.
@@ -49,8 +51,9 @@ impl Listener {
     ///
     /// Dropping the future closes everything at once.
     pub async fn run(self, intake: Arc<dyn Intake>, flow: watch::Receiver<Flow>) {
-        let Listener { acceptor, settings, resources, stats } = self;
-        let connections = Connections { settings, resources, stats, intake, flow: flow.clone() };
+        let Listener { acceptor, channel, settings, resources, stats } = self;
+        let connections =
+            Connections { channel, settings, resources, stats, intake, flow: flow.clone() };
         let serve = |admitted, number| connections.serve(admitted, number);
         accepting::accept(acceptor, flow, serve, |error| {
             // The payload of a panic may quote a message.
@@ -62,6 +65,7 @@ impl Listener {
 
 /// What the connections of a listener share.
 struct Connections {
+    channel: Name,
     settings: Arc<ListenerSettings>,
     resources: Resources,
     stats: Arc<ListenerStats>,
@@ -79,6 +83,8 @@ impl Connections {
         let connection = Connection {
             peer: Peer { identity: standing.identity(), ..Peer::at(address, number) },
             stream,
+            channel: self.channel.clone(),
+            programs: Arc::clone(&self.resources.programs),
             settings: Arc::clone(&self.settings),
             share: self.resources.memory.share(),
             flow: self.flow.clone(),

@@ -17,13 +17,15 @@ mod stats;
 mod statuses;
 mod token;
 mod url;
+mod webhook;
 
 pub use destination_settings::{DESTINATION_FIELDS, Judging, SenderSettings};
 pub use headers::Header;
 pub use listener::Listener;
 pub use refusal::Refusal;
 pub use sender::Sender;
-pub use source_settings::{ListenerSettings, SOURCE_FIELDS};
+pub use source_settings::{ListenerSettings, Proof, SOURCE_FIELDS};
 pub use stats::{ListenerCounts, ListenerStats};
 pub use statuses::Statuses;
 pub use url::Url;
+pub use webhook::{WEBHOOK_FIELDS, Webhook, WebhookError, WebhookSettings, signature};

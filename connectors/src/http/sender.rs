@@ -1,9 +1,8 @@
 //! The http destination: one request for each message, each answer judged.
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
-use hyper::{HeaderMap, Request, Uri};
+use hyper::HeaderMap;
+use hyper::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use net::{DialError, Dialer};
 use phi::Phi;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -100,7 +99,12 @@ impl Sender {
                 Err(verdict) => return verdict,
             },
         };
-        let request = match self.request(headers, out.body, link.is_two()) {
+        let request = match self.settings.url.request(
+            &self.settings.method,
+            headers,
+            out.body,
+            link.is_two(),
+        ) {
             Ok(request) => request,
             Err(error) => return Verdict::unread("unreachable", error.to_string()),
         };
@@ -150,31 +154,6 @@ impl Sender {
         }
         self.settings.headers.iter().try_for_each(|header| header.add_to(&mut headers))?;
         Ok(headers)
-    }
-
-    fn request(
-        &self,
-        mut headers: HeaderMap,
-        body: &Bytes,
-        two: bool,
-    ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-        let url = &self.settings.url;
-        let uri = match two {
-            true => Uri::builder()
-                .scheme(if url.tls { "https" } else { "http" })
-                .authority(url.authority.as_str())
-                .path_and_query(url.target.as_str())
-                .build()?,
-            false => {
-                headers.insert(HOST, HeaderValue::from_str(&url.authority)?);
-                url.target.parse()?
-            }
-        };
-        let mut request = Request::new(Full::new(body.clone()));
-        *request.method_mut() = self.settings.method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        Ok(request)
     }
 
     fn judge(&self, sent: &[u8], answer: &Answer) -> Verdict {

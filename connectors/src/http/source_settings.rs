@@ -20,6 +20,12 @@ pub const SOURCE_FIELDS: &[Field] = &[
     )
     .examples(&["{ secret = \"adt-token\" }"]),
     Field::default(
+        "programs",
+        "Lets in every program whose token (`hilum token add`) has `message.submit` for this channel. Tokens never cross a network in clear.",
+        Kind::Bool,
+        "false",
+    ),
+    Field::default(
         "max_message",
         "The longest message. A longer one is refused with status 413.",
         Kind::Size { min: "1 KiB", max: "256 MiB" },
@@ -46,6 +52,17 @@ const ALPN: &[&[u8]] = &[b"http/1.1"];
 /// What a message that has come in may take to be answered, where that does not depend on a delivery.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
+/// How senders prove who they are, besides by a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Not at all.
+    None,
+    /// By knowing this token.
+    Token(SecretRef),
+    /// By a token of their own.
+    Program,
+}
+
 /// What an http source was told; two that are equal need no new socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerSettings {
@@ -54,7 +71,7 @@ pub struct ListenerSettings {
     /// The path of messages.
     pub path: String,
     /// What senders must know.
-    pub token: Option<SecretRef>,
+    pub proof: Proof,
     /// The longest message.
     pub message_bytes_max: usize,
     /// How long a body may take.
@@ -73,7 +90,7 @@ impl ListenerSettings {
         ListenerSettings {
             entrance: Entrance::inside(listen),
             path: "/".to_owned(),
-            token: None,
+            proof: Proof::None,
             message_bytes_max: 16 << 20,
             body_time: Duration::from_secs(30),
             idle: Duration::from_secs(60),
@@ -86,6 +103,7 @@ impl ListenerSettings {
     pub fn read(section: &Section<'_>, diags: &mut Diagnostics) -> Option<ListenerSettings> {
         let entrance = Entrance::read(section, ALPN, diags)?;
         let path = read_path(section, diags)?;
+        let proof = read_proof(section, &entrance, diags)?;
         require_proof(section, &entrance, diags)?;
         let defaults = ListenerSettings::new(entrance.listen);
         let message_bytes_max =
@@ -93,7 +111,7 @@ impl ListenerSettings {
         Some(ListenerSettings {
             entrance,
             path,
-            token: section.secret("token").cloned(),
+            proof,
             message_bytes_max: message_bytes_max.unwrap_or(defaults.message_bytes_max),
             body_time: section.duration("body_time").unwrap_or(defaults.body_time),
             idle: section.duration("idle").unwrap_or(defaults.idle),
@@ -125,6 +143,39 @@ fn read_path(section: &Section<'_>, diags: &mut Diagnostics) -> Option<String> {
     None
 }
 
+fn read_proof(
+    section: &Section<'_>,
+    entrance: &Entrance,
+    diags: &mut Diagnostics,
+) -> Option<Proof> {
+    let programs = section.bool("programs") == Some(true);
+    if programs && section.is_given("token") {
+        diags
+            .error(
+                "C0433",
+                section.span_of("token"),
+                "`token` and `programs` contradict each other",
+            )
+            .label("either one token for all, or each program its own");
+        return None;
+    }
+    if programs && entrance.plaintext().is_some() {
+        diags
+            .error(
+                "C0441",
+                section.span_of("programs"),
+                "tokens of programs would cross a network in clear",
+            )
+            .help("add `tls` instead of `plaintext`");
+        return None;
+    }
+    Some(match section.secret("token") {
+        Some(token) => Proof::Token(token.clone()),
+        None if programs => Proof::Program,
+        None => Proof::None,
+    })
+}
+
 /// From other machines nobody may post who has not proved to be somebody.
 fn require_proof(
     section: &Section<'_>,
@@ -133,7 +184,8 @@ fn require_proof(
 ) -> Option<()> {
     let shows_certificate = entrance.tls().is_some_and(|tls| tls.clients() != Clients::Anybody);
     // A token that was written and is wrong has been reported.
-    if is_loopback(entrance.listen.ip()) || shows_certificate || section.is_given("token") {
+    let shows_token = section.is_given("token") || section.bool("programs") == Some(true);
+    if is_loopback(entrance.listen.ip()) || shows_certificate || shows_token {
         return Some(());
     }
     diags
@@ -144,7 +196,7 @@ fn require_proof(
         )
         .label("no proof of who sends")
         .help(
-            "add `token = { secret = \"name\" }`, or ask for certificates with `client` in `tls`",
+            "add `token = { secret = \"name\" }` or `programs = true`, or ask for certificates with `client` in `tls`",
         );
     None
 }

@@ -1,11 +1,28 @@
-//! The bearer token of a source.
+//! The bearer token of a request.
 
-use config::SecretRef;
+use std::net::SocketAddr;
+
+use config::{Name, SecretRef};
+use net::{ProgramBook, Unavailable};
+use phi::Secret;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::head::Head;
 use super::refusal::Refusal;
+
+/// The program whose token a request carries.
+pub(super) async fn program(
+    programs: &dyn ProgramBook,
+    head: &Head,
+    (channel, from): (&Name, SocketAddr),
+) -> Result<String, Refusal> {
+    let shown = head.only("authorization").and_then(bearer).ok_or(Refusal::Unauthorized)?;
+    let shown = std::str::from_utf8(shown).map_err(|_| Refusal::Unauthorized)?;
+    let token = Secret::new(shown.to_owned());
+    let found = programs.may_send(&token, channel, from).await;
+    found.map_err(|Unavailable| Refusal::NoToken)?.ok_or(Refusal::Unauthorized)
+}
 
 /// Whether a request carries the token; a token anywhere but in its own field is not looked at.
 pub(super) fn check(token: &SecretRef, head: &Head) -> Result<(), Refusal> {

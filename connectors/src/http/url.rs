@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use config::Address;
-use hyper::Uri;
+use http_body_util::Full;
+use hyper::header::{HOST, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Uri};
 
 /// A URL that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +52,32 @@ impl Url {
         let authority =
             if port == usual { authority.host().to_owned() } else { address.to_string() };
         Ok(Url { tls, address, authority, target })
+    }
+
+    /// A request to it; `two` when it is written for HTTP/2.
+    pub(super) fn request(
+        &self,
+        method: &Method,
+        mut headers: HeaderMap,
+        body: &Bytes,
+        two: bool,
+    ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+        let uri = match two {
+            true => Uri::builder()
+                .scheme(if self.tls { "https" } else { "http" })
+                .authority(self.authority.as_str())
+                .path_and_query(self.target.as_str())
+                .build()?,
+            false => {
+                headers.insert(HOST, HeaderValue::from_str(&self.authority)?);
+                self.target.parse()?
+            }
+        };
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
     }
 }
 

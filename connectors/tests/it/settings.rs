@@ -239,7 +239,7 @@ fn an_http_source_that_others_reach_asks_who_they_are() {
     else {
         panic!("not an http source")
     };
-    assert!(settings.token.is_some());
+    assert!(matches!(settings.proof, connectors::http::Proof::Token(_)));
     assert!(source("type = 'http'\nlisten = '10.0.0.1:8575'").unwrap_err().contains("C0411"));
     for path in ["adt", "", "/a b", "/a?b", "/../a", "//a", "/%61", "/a#b"] {
         let error = source(&format!("type = 'http'\nlisten = '127.0.0.1:1'\npath = '{path}'"));

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::approvals::agreed;
 use super::table::{Answer, Call};
 use super::{maybe_name, name, names};
 use crate::json as shape;
@@ -34,6 +35,7 @@ pub struct Chosen {
     token: Option<String>,
     #[serde(default)]
     preview: bool,
+    approval: Option<String>,
 }
 
 /// How something is sent again.
@@ -59,13 +61,13 @@ impl Chosen {
     }
 
     fn why(&self) -> Why {
-        Why { reason: self.reason.clone() }
+        Why::because(self.reason.clone())
     }
 }
 
 pub async fn replay(service: Service, call: Call<MessageReplay>, chosen: Chosen) -> Answer {
     let permit = &call.permit;
-    let why = chosen.why();
+    let why = Why { approval: agreed(chosen.approval.as_deref())?, ..chosen.why() };
     let mode = match chosen.mode {
         Some(Mode::Raw) => ReplayMode::Raw,
         Some(Mode::AsSent) | None => ReplayMode::AsSent,
@@ -75,10 +77,11 @@ pub async fn replay(service: Service, call: Call<MessageReplay>, chosen: Chosen)
         mode,
         to: names(&chosen.destinations, "destination")?,
         token: chosen.token.clone(),
+        at_most: None,
     };
     let done = match chosen.preview {
         true => service.preview_replay(permit, &order).await?,
-        false => service.replay(permit, &order, &why).await?,
+        false => service.replay(&call, &order, &why).await?,
     };
     Ok(Json(shape::replayed(&done)))
 }
@@ -88,8 +91,11 @@ pub async fn discard(service: Service, call: Call<MessageDiscard>, chosen: Chose
         || !chosen.destinations.is_empty()
         || chosen.token.is_some()
         || chosen.preview
+        || chosen.approval.is_some()
     {
-        return Err(Problem::invalid("a discard has no mode, destinations, token or preview"));
+        return Err(Problem::invalid(
+            "a discard has no mode, destinations, token, preview or approval",
+        ));
     }
     let done = service.discard(&call.permit, &chosen.selection()?, &chosen.why()).await?;
     Ok(Json(shape::discarded(&done)))
@@ -126,7 +132,7 @@ impl Control {
     fn read(self) -> Result<(Name, Name, Why), Problem> {
         let channel = name(&self.channel, "channel")?;
         let destination = name(&self.destination, "destination")?;
-        Ok((channel, destination, Why { reason: self.reason }))
+        Ok((channel, destination, Why::because(self.reason)))
     }
 }
 
@@ -159,7 +165,7 @@ pub struct Test {
 pub async fn test(service: Service, call: Call<ConnectionTest>, test: Test) -> Answer {
     let channel = name(&test.channel, "channel")?;
     let destination = name(&test.destination, "destination")?;
-    let why = Why { reason: test.reason };
+    let why = Why::because(test.reason);
     let message = test.message.map(String::into_bytes);
     let trial =
         service.test_connection(&call.permit, (&channel, &destination), message, &why).await?;
@@ -177,7 +183,7 @@ pub struct Apply {
 
 pub async fn apply(service: Service, call: Call<ChannelApply>, apply: Apply) -> Answer {
     let channels = names(&apply.channels, "channel")?;
-    let why = Why { reason: apply.reason };
+    let why = Why::because(apply.reason);
     let changes = service.apply(&call.permit, &channels, &why).await?;
     Ok(Json(json!({ "channels": changes.iter().map(shape::change).collect::<Vec<_>>() })))
 }

@@ -93,7 +93,7 @@ pub struct Body {
 
 pub async fn body(service: Service, call: Call<MessageBody>, body: Body) -> Answer {
     let destination = maybe_name(body.destination.as_deref(), "destination")?;
-    let (id, why) = (message_id(&body.id)?, Why { reason: body.reason });
+    let (id, why) = (message_id(&body.id)?, Why::because(body.reason));
     let bytes = service.body(&call.permit, id, destination.as_ref(), &why).await?;
     Ok(Json(shape::body(&bytes)))
 }
@@ -107,7 +107,7 @@ pub struct Steps {
 }
 
 pub async fn steps(service: Service, call: Call<MessageBody>, steps: Steps) -> Answer {
-    let why = Why { reason: steps.reason };
+    let why = Why::because(steps.reason);
     let trace = service.steps(&call.permit, message_id(&steps.id)?, &why).await?;
     Ok(Json(shape::trace(&trace)))
 }

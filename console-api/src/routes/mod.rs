@@ -2,7 +2,10 @@
 
 mod account;
 mod act;
+mod alerts;
+mod approvals;
 mod audit;
+mod backups;
 mod events;
 mod look;
 mod openapi;
@@ -34,6 +37,22 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Every route there is.
 pub fn table() -> Vec<Route> {
+    let mut routes = of_channels();
+    let more = [
+        account::routes(),
+        people::routes(),
+        tokens::routes(),
+        approvals::routes(),
+        audit::routes(),
+        backups::routes(),
+        alerts::routes(),
+    ];
+    routes.extend(more.into_iter().flatten());
+    routes
+}
+
+/// What is about messages, channels, peers and the engine itself.
+fn of_channels() -> Vec<Route> {
     let mut routes = vec![
         Route::get("/api/v1/status", "How everything is.", look::status),
         Route::get("/api/v1/channels", "The channels and their figures.", look::channels),
@@ -96,10 +115,6 @@ pub fn table() -> Vec<Route> {
     routes.push(Route::signed_in("/api/v1/openapi.json", "This document.", |_, _| async {
         Ok(axum::Json(document(&table())))
     }));
-    routes.extend(account::routes());
-    routes.extend(people::routes());
-    routes.extend(tokens::routes());
-    routes.extend(audit::routes());
     routes
 }
 

@@ -70,12 +70,26 @@ fn operation(route: &Route) -> Value {
         operation["x-permission"] = json!(permission.name());
         operation["x-fresh-sign-in"] = json!(route.fresh);
     }
+    if let Some(schema) = &route.query {
+        operation["parameters"] = parameters(inline(schema.as_value().clone()));
+    }
     if let Some(schema) = &route.request {
         let schema = inline(schema.as_value().clone());
         operation["requestBody"] =
             json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
     operation
+}
+
+/// The members of a query, each as a parameter.
+fn parameters(schema: Value) -> Value {
+    let required = |name: &str| {
+        let names = schema.get("required").and_then(Value::as_array);
+        names.is_some_and(|names| names.iter().any(|one| one == name))
+    };
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let parameter = |(name, of): (&String, &Value)| json!({ "name": name, "in": "query", "required": required(name), "schema": of });
+    properties.into_iter().flatten().map(parameter).collect()
 }
 
 /// A schema whose definitions lie in itself: references are replaced by what they mean.

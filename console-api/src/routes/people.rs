@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use auth::grants::{RoleManage, SessionManage, UserManage, UserRead};
-use auth::{AccountChange, NewPerson, ROLES};
+use auth::{AccountChange, CustomRole, NewPerson, Permission, ROLES};
 use axum::Json;
 use phi::Secret;
 use schemars::JsonSchema;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use store::{Granted, Scope, User};
 
 use super::account::{session_row, user_name};
+use super::approvals::agreed;
 use super::name;
 use super::table::{Answer, Call, Route};
 use crate::problem::Problem;
@@ -48,6 +49,17 @@ pub(super) fn routes() -> Vec<Route> {
             reset_password,
         ),
         Route::get("/api/v1/roles", "The roles and what they may do.", roles),
+        Route::post_fresh(
+            "/api/v1/roles/add",
+            "Makes a role of some permissions, each of which its maker holds.",
+            add_role,
+        ),
+        Route::post_fresh(
+            "/api/v1/roles/set",
+            "Changes a role that the site has made; the sessions of those who have it end.",
+            set_role,
+        ),
+        Route::post_fresh("/api/v1/roles/remove", "Removes a role that nobody has.", remove_role),
         Route::get("/api/v1/sessions", "The sessions of everybody.", sessions),
         Route::post("/api/v1/sessions/end", "Ends somebody's session.", end_session),
     ]
@@ -94,6 +106,7 @@ pub struct Add {
     password: String,
     grants: Vec<Given>,
     reason: Option<String>,
+    approval: Option<String>,
 }
 
 async fn add(service: Service, call: Call<UserManage>, add: Add) -> Answer {
@@ -103,7 +116,8 @@ async fn add(service: Service, call: Call<UserManage>, add: Add) -> Answer {
         grants: given(add.grants)?,
     };
     let name = new.name.clone();
-    service.add_user(&call, new, &Why { reason: add.reason }).await?;
+    let why = Why { approval: agreed(add.approval.as_deref())?, ..Why::because(add.reason) };
+    service.add_user(&call, new, &why).await?;
     shown(&service, &call.session, &name).await
 }
 
@@ -114,11 +128,13 @@ pub struct Grants {
     name: String,
     grants: Vec<Given>,
     reason: Option<String>,
+    approval: Option<String>,
 }
 
 async fn grants(service: Service, call: Call<RoleManage>, grants: Grants) -> Answer {
     let user = name(&grants.name, "user")?;
-    service.set_grants(&call, &user, given(grants.grants)?, &Why { reason: grants.reason }).await?;
+    let why = Why { approval: agreed(grants.approval.as_deref())?, ..Why::because(grants.reason) };
+    service.set_grants(&call, &user, given(grants.grants)?, &why).await?;
     shown(&service, &call.session, &user).await
 }
 
@@ -151,7 +167,7 @@ async fn change(
     change: AccountChange,
 ) -> Answer {
     let user = name(&one.name, "user")?;
-    service.change_user(&call, &user, change, &Why { reason: one.reason }).await?;
+    service.change_user(&call, &user, change, &Why::because(one.reason)).await?;
     shown(&service, &call.session, &user).await
 }
 
@@ -171,6 +187,7 @@ fn user(user: &User) -> Value {
         "name": user.name.as_str(),
         "state": user.state.as_str(),
         "second_factor": user.second_factor,
+        "directory": user.subject.is_some(),
         "locked_until_us": Some(user.locked_until_us).filter(|until| *until > 0),
         "signed_in_us": Some(user.signed_in_us).filter(|at| *at > 0),
         "created_us": user.created_us,
@@ -187,12 +204,63 @@ pub(super) fn granted(grant: &Granted) -> Value {
     json!({ "role": grant.role, "channels": channels })
 }
 
-async fn roles(_: Service, _: Call<UserRead>) -> Answer {
-    let roles = ROLES.iter().map(|role| {
-        let held: Vec<&str> = role.permissions.iter().map(|one| one.name()).collect();
-        json!({ "name": role.name, "doc": role.doc, "permissions": held })
-    });
-    Ok(Json(json!({ "roles": roles.collect::<Vec<_>>() })))
+async fn roles(service: Service, call: Call<UserRead>) -> Answer {
+    let custom = service.custom_roles(&call.permit);
+    let built_in =
+        ROLES.iter().map(|role| shown_role(role.name, role.doc, role.permissions, false));
+    let own = custom
+        .iter()
+        .map(|role| shown_role(role.name.as_str(), &role.doc, &role.permissions, true));
+    Ok(Json(json!({ "roles": built_in.chain(own).collect::<Vec<_>>() })))
+}
+
+fn shown_role(name: &str, doc: &str, permissions: &[Permission], custom: bool) -> Value {
+    let held: Vec<&str> = permissions.iter().map(|one| one.name()).collect();
+    json!({ "name": name, "doc": doc, "permissions": held, "custom": custom })
+}
+
+/// A role of the site's own: all that it will be.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    name: String,
+    description: Option<String>,
+    permissions: BTreeSet<String>,
+    reason: Option<String>,
+    approval: Option<String>,
+}
+
+impl Made {
+    fn read(self) -> Result<(CustomRole, Why), Problem> {
+        let why = Why { approval: agreed(self.approval.as_deref())?, ..Why::because(self.reason) };
+        let permission = |name: &String| {
+            Permission::named(name)
+                .ok_or_else(|| Problem::invalid(format!("`{name}` is no permission")))
+        };
+        let permissions = self.permissions.iter().map(permission).collect::<Result<_, _>>()?;
+        let (name, doc) = (user_name(&self.name)?, self.description.unwrap_or_default());
+        Ok((CustomRole { name, doc, permissions }, why))
+    }
+}
+
+async fn add_role(service: Service, call: Call<RoleManage>, made: Made) -> Answer {
+    let (role, why) = made.read()?;
+    let shown = shown_role(role.name.as_str(), &role.doc, &role.permissions, true);
+    service.add_role(&call, role, &why).await?;
+    Ok(Json(shown))
+}
+
+async fn set_role(service: Service, call: Call<RoleManage>, made: Made) -> Answer {
+    let (role, why) = made.read()?;
+    let shown = shown_role(role.name.as_str(), &role.doc, &role.permissions, true);
+    service.set_role(&call, role, &why).await?;
+    Ok(Json(shown))
+}
+
+async fn remove_role(service: Service, call: Call<RoleManage>, one: One) -> Answer {
+    let role = name(&one.name, "role")?;
+    service.remove_role(&call, &role, &Why::because(one.reason)).await?;
+    Ok(Json(json!({})))
 }
 
 async fn sessions(service: Service, call: Call<SessionManage>) -> Answer {
@@ -209,6 +277,6 @@ pub struct EndSession {
 }
 
 async fn end_session(service: Service, call: Call<SessionManage>, end: EndSession) -> Answer {
-    service.end_session(&call, &end.id, &Why { reason: end.reason }).await?;
+    service.end_session(&call, &end.id, &Why::because(end.reason)).await?;
     Ok(Json(json!({})))
 }

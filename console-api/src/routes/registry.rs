@@ -112,7 +112,7 @@ pub async fn add(service: Service, call: Call<PeerWrite>, add: Add) -> Answer {
     add.rights.change(&mut rights)?;
     let order =
         PeerOrder { name: peer.clone(), rights, key: add.key.source()?, pending: add.pending };
-    service.add_peer(&call.permit, order, &Why { reason: add.reason }).await?;
+    service.add_peer(&call.permit, order, &Why::because(add.reason)).await?;
     shown(&service, &call.session, &peer)
 }
 
@@ -127,7 +127,7 @@ pub struct Set {
 
 pub async fn set(service: Service, call: Call<PeerWrite>, set: Set) -> Answer {
     let peer = name(&set.name, "peer")?;
-    let why = Why { reason: set.reason };
+    let why = Why::because(set.reason);
     service.set_peer(&call.permit, &peer, |rights| set.rights.change(rights), &why).await?;
     shown(&service, &call.session, &peer)
 }
@@ -144,7 +144,7 @@ pub struct Rotate {
 
 pub async fn rotate(service: Service, call: Call<PeerWrite>, rotate: Rotate) -> Answer {
     let peer = name(&rotate.name, "peer")?;
-    let (key, why) = (rotate.key.source()?, Why { reason: rotate.reason });
+    let (key, why) = (rotate.key.source()?, Why::because(rotate.reason));
     service.rotate_peer(&call.permit, &peer, (&key, rotate.overlap_days), &why).await?;
     shown(&service, &call.session, &peer)
 }
@@ -159,13 +159,13 @@ pub struct One {
 
 pub async fn activate(service: Service, call: Call<PeerWrite>, one: One) -> Answer {
     let peer = name(&one.name, "peer")?;
-    service.activate_peer(&call.permit, &peer, &Why { reason: one.reason }).await?;
+    service.activate_peer(&call.permit, &peer, &Why::because(one.reason)).await?;
     shown(&service, &call.session, &peer)
 }
 
 pub async fn revoke(service: Service, call: Call<PeerRevoke>, one: One) -> Answer {
     let peer = name(&one.name, "peer")?;
-    service.revoke_peer(&call.permit, &peer, &Why { reason: one.reason }).await?;
+    service.revoke_peer(&call.permit, &peer, &Why::because(one.reason)).await?;
     shown(&service, &call.session, &peer)
 }
 
@@ -186,7 +186,7 @@ pub struct Because {
 }
 
 pub async fn init_ca(service: Service, call: Call<CaManage>, because: Because) -> Answer {
-    let root = service.init_ca(&call.permit, &Why { reason: because.reason }).await?;
+    let root = service.init_ca(&call.permit, &Why::because(because.reason)).await?;
     Ok(Json(shape::made(&root)))
 }
 
@@ -216,7 +216,7 @@ pub async fn issue(service: Service, call: Call<CaManage>, issue: Issue) -> Answ
         client: issue.client,
         names: subject_names.collect::<Result<_, _>>()?,
     };
-    let why = Why { reason: issue.reason };
+    let why = Why::because(issue.reason);
     let signed = service.issue(&call.permit, &order, &issue.request, &why).await?;
     Ok(Json(json!({
         "certificate": shape::made(&signed.certificate),
@@ -236,7 +236,7 @@ pub struct RotateCa {
 pub async fn rotate_ca(service: Service, call: Call<CaManage>, rotate: RotateCa) -> Answer {
     let done = match rotate.execute {
         false => service.preview_rotation(&call.permit)?,
-        true => service.rotate_ca(&call.permit, &Why { reason: rotate.reason }).await?,
+        true => service.rotate_ca(&call.permit, &Why::because(rotate.reason)).await?,
     };
     Ok(Json(shape::rotation(&done)))
 }
@@ -250,7 +250,7 @@ pub struct RevokeIssued {
 }
 
 pub async fn revoke_issued(service: Service, call: Call<CaManage>, revoke: RevokeIssued) -> Answer {
-    let why = Why { reason: revoke.reason };
+    let why = Why::because(revoke.reason);
     let done = service.revoke_issued(&call.permit, &revoke.which, &why).await?;
     let done: Vec<Value> = done
         .iter()
@@ -272,13 +272,13 @@ pub struct Trust {
 pub async fn trust(service: Service, call: Call<CaManage>, trust: Trust) -> Answer {
     let authority = well_named(&trust.name)?;
     let what = (&authority, trust.certificate.as_str(), trust.list.as_deref());
-    let certificate = service.trust(&call.permit, what, &Why { reason: trust.reason }).await?;
+    let certificate = service.trust(&call.permit, what, &Why::because(trust.reason)).await?;
     Ok(Json(shape::made(&certificate)))
 }
 
 pub async fn distrust(service: Service, call: Call<CaManage>, one: One) -> Answer {
     let authority = name(&one.name, "authority")?;
-    service.distrust(&call.permit, &authority, &Why { reason: one.reason }).await?;
+    service.distrust(&call.permit, &authority, &Why::because(one.reason)).await?;
     Ok(Json(json!({ "name": authority.as_str() })))
 }
 

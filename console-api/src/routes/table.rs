@@ -14,7 +14,7 @@ use std::sync::Arc;
 use auth::{Grant, Permission, Permit, Session};
 use axum::Json;
 use axum::body::to_bytes;
-use axum::extract::Request;
+use axum::extract::{Query, Request};
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use schemars::{JsonSchema, Schema, schema_for};
@@ -68,6 +68,8 @@ pub struct Route {
     pub fresh: bool,
     /// The shape of its request, when it takes one.
     pub request: Option<Schema>,
+    /// The shape of its query, when it takes one.
+    pub query: Option<Schema>,
     run: Arc<Run>,
 }
 
@@ -89,6 +91,28 @@ impl Route {
                 handler(service, call).await
             }
         })
+    }
+
+    /// A route that takes a query, for whoever holds a permission: never what a message holds, for a query is in logs.
+    pub fn query<G: Grant, Q: DeserializeOwned + JsonSchema + Send, F>(
+        path: &'static str,
+        summary: &'static str,
+        handler: impl Fn(Service, Call<G>, Q) -> F + Clone + Send + Sync + 'static,
+    ) -> Route
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let needs = (Needs::Permission(G::PERMISSION), None);
+        let route = Route::new(Method::GET, path, summary, needs, move |service, request| {
+            let handler = handler.clone();
+            async move {
+                let call = call::<G>(&service, session(&request)?, request.uri().path()).await?;
+                let query =
+                    Query::<Q>::try_from_uri(request.uri()).map_err(|_| Problem::query())?;
+                handler(service, call, query.0).await
+            }
+        });
+        Route { query: Some(schema_for!(Q)), ..route }
     }
 
     /// A route that takes a request, for whoever holds a permission. The body is read after that is known.
@@ -236,7 +260,7 @@ impl Route {
             let answer = run(service, request);
             Box::pin(async move { answer.await.into_response() })
         });
-        Route { method, path, summary, needs, fresh: false, request, run }
+        Route { method, path, summary, needs, fresh: false, request, query: None, run }
     }
 
     /// Answers a request.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::ServiceToken;
 
 use super::account::user_name;
+use super::approvals::agreed;
 use super::name;
 use super::people::{Given, given, granted};
 use super::table::{Answer, Call, Route};
@@ -50,6 +51,7 @@ pub struct Add {
     networks: Vec<String>,
     ttl_s: Option<u32>,
     reason: Option<String>,
+    approval: Option<String>,
 }
 
 async fn add(service: Service, call: Call<TokenManage>, add: Add) -> Answer {
@@ -59,7 +61,8 @@ async fn add(service: Service, call: Call<TokenManage>, add: Add) -> Answer {
         networks: add.networks,
         ttl_us: add.ttl_s.map(|seconds| i64::from(seconds) * 1_000_000),
     };
-    Ok(made(&service.add_token(&call, order, &Why { reason: add.reason }).await?))
+    let why = Why { approval: agreed(add.approval.as_deref())?, ..Why::because(add.reason) };
+    Ok(made(&service.add_token(&call, order, &why).await?))
 }
 
 /// A program, and why.
@@ -72,12 +75,12 @@ pub struct One {
 
 async fn rotate(service: Service, call: Call<TokenManage>, one: One) -> Answer {
     let program = name(&one.name, "token in force")?;
-    Ok(made(&service.rotate_token(&call, &program, &Why { reason: one.reason }).await?))
+    Ok(made(&service.rotate_token(&call, &program, &Why::because(one.reason)).await?))
 }
 
 async fn revoke(service: Service, call: Call<TokenManage>, one: One) -> Answer {
     let program = name(&one.name, "token in force")?;
-    service.revoke_tokens(&call, &program, &Why { reason: one.reason }).await?;
+    service.revoke_tokens(&call, &program, &Why::because(one.reason)).await?;
     Ok(Json(json!({ "name": program.as_str() })))
 }
 

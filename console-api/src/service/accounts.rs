@@ -1,6 +1,11 @@
 //! Services of accounts: who may sign in, what they may do, and what was refused.
 
-use auth::{AccountChange, Accounts, NewPerson, Permission, Permit, Session, TokenOrder, grants};
+use std::sync::Arc;
+
+use auth::{
+    AccountChange, Accounts, CustomRole, CustomRoles, NewPerson, Permission, Permit, Session,
+    TokenOrder, grants,
+};
 use config::Name;
 use phi::Secret;
 use store::{ActOutcome, Granted, ServiceToken, SessionRow, Target, User};
@@ -23,9 +28,9 @@ impl Service {
         path: &str,
     ) -> Result<(), Problem> {
         let actor = session.actor();
-        let more = self.denials.admit(&actor.id, permission, self.now_us());
+        let more = self.denials.admit((actor.id.clone(), permission), self.now_us());
         let Some(more) = more else { return Ok(()) };
-        let why = Why { reason: (more > 0).then(|| format!("{more} more within a minute")) };
+        let why = Why::because((more > 0).then(|| format!("{more} more within a minute")));
         let act = self.act_of(actor, "authz.denied", &why);
         let target = Target { kind: "route", id: Some(path.to_owned()), channel: None };
         let code = Some(permission.name().to_owned());
@@ -58,6 +63,44 @@ impl Service {
     ) -> Result<(), Problem> {
         let act = self.act(&call.permit, "user.grants", why);
         Ok(self.accounts.set_grants(&act, &call.session, name, grants).await?)
+    }
+
+    /// The roles that the site has made.
+    pub fn custom_roles(&self, _permit: &Permit<grants::UserRead>) -> Arc<CustomRoles> {
+        self.accounts.custom_roles()
+    }
+
+    /// Makes a role.
+    pub async fn add_role(
+        &self,
+        call: &Call<grants::RoleManage>,
+        role: CustomRole,
+        why: &Why,
+    ) -> Result<(), Problem> {
+        let act = self.act(&call.permit, "role.add", why);
+        Ok(self.accounts.add_role(&act, &call.session, role).await?)
+    }
+
+    /// Changes what a role may do.
+    pub async fn set_role(
+        &self,
+        call: &Call<grants::RoleManage>,
+        role: CustomRole,
+        why: &Why,
+    ) -> Result<(), Problem> {
+        let act = self.act(&call.permit, "role.set", why);
+        Ok(self.accounts.set_role(&act, &call.session, role).await?)
+    }
+
+    /// Removes a role that nobody has.
+    pub async fn remove_role(
+        &self,
+        call: &Call<grants::RoleManage>,
+        name: &Name,
+        why: &Why,
+    ) -> Result<(), Problem> {
+        let act = self.act(&call.permit, "role.remove", why);
+        Ok(self.accounts.remove_role(&act, &call.session, name).await?)
     }
 
     /// Changes somebody's account.

@@ -9,7 +9,7 @@ pub mod reference;
 mod schema;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::channel::Tables;
@@ -18,11 +18,14 @@ use config::{
     Vars,
 };
 use jiff::tz::TimeZone;
+use store::Recipients;
 
 pub use channel_file::{ChannelFile, ChannelPlan, DestinationPlan, compile};
 pub use hops::Hops;
 pub use kinds::{destinations, sources};
 pub use schema::{channel_schema, server_schema};
+
+use crate::alerts::SinkSettings;
 
 /// A site as its files say.
 pub struct Site {
@@ -36,6 +39,14 @@ pub struct Site {
     pub channels: BTreeMap<Name, ChannelPlan>,
     /// The channels whose files, or the code tables they use, have errors.
     pub broken: Vec<Name>,
+    /// What the admin API shows to those who connect to it.
+    pub api_tls: Option<net::tls::Server>,
+    /// Where records of the audit log go when their years are over, and who can read them there.
+    pub audit_archive: Option<(PathBuf, Recipients)>,
+    /// Where backups go, and who can read them there.
+    pub backup_to: Option<(PathBuf, Recipients)>,
+    /// Who is told of alerts.
+    pub alert_sinks: Vec<SinkSettings>,
 }
 
 /// What a channel file may refer to, apart from its code tables.
@@ -95,6 +106,21 @@ pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
     let files = SiteFiles::read(root, &mut diagnostics);
     let paths = Paths::new(root, data.map(Path::to_owned));
     let server = Server::read(&files, &paths, &mut diagnostics);
+    if let Some(directory) = server.as_ref().and_then(|server| server.directory.as_ref()) {
+        check_directory(directory, &mut diagnostics);
+    }
+    let api_tls = server.as_ref().and_then(|server| server.api.tls.as_ref());
+    let api_tls = api_tls.and_then(|tls| open_api(tls, &mut diagnostics));
+    let audit_archive = server.as_ref().and_then(|server| server.audit.archive.as_ref());
+    let audit_archive = audit_archive.and_then(|archive| {
+        let keys = (&archive.recipients[..], archive.recipients_span);
+        Some((archive.folder.clone(), read_recipients(keys, &mut diagnostics)?))
+    });
+    let backup_to = server.as_ref().and_then(|server| server.backup.as_ref());
+    let backup_to = backup_to.and_then(|backup| {
+        let keys = (&backup.recipients[..], backup.recipients_span);
+        Some((backup.folder.clone(), read_recipients(keys, &mut diagnostics)?))
+    });
     let environment = server.as_ref().map_or("development", |server| server.environment.as_str());
     let vars = files.vars(environment, &mut diagnostics);
     let surroundings = Surroundings::new(vars, &paths, server.as_ref());
@@ -103,12 +129,70 @@ pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
     hops::check(&mut channels, &mut broken, profile, &mut diagnostics);
     acks::check(&channels, &mut broken, &mut diagnostics);
     check_places(&channels, &mut diagnostics);
+    let sinks = server
+        .as_ref()
+        .map(|server| crate::alerts::read_all(server, &surroundings, &mut diagnostics));
+    let alert_sinks = sinks.unwrap_or_default();
     let errors = errors_by_file(&diagnostics);
     broken.extend(errors.iter().filter_map(|path| channel_of(path)));
     let sound =
         errors.iter().all(|path| path.starts_with("channels/") || path.starts_with("tables/"));
     let site = server.filter(|_| sound);
-    (site.map(|server| Site { paths, server, surroundings, channels, broken }), diagnostics)
+    (
+        site.map(|server| Site {
+            paths,
+            server,
+            surroundings,
+            channels,
+            broken,
+            api_tls,
+            audit_archive,
+            backup_to,
+            alert_sinks,
+        }),
+        diagnostics,
+    )
+}
+
+/// Reports files of the directory's TLS that cannot be used.
+fn check_directory(directory: &config::Directory, diagnostics: &mut Diagnostics) {
+    for server in &directory.servers {
+        if let Err(problem) = net::Target::of_directory(directory, server) {
+            diagnostics.error(problem.code(), directory.ca_span, problem.to_string());
+            return;
+        }
+    }
+}
+
+/// Opens the certificate of the admin API, or reports why it cannot be used.
+fn open_api(tls: &config::ApiTls, diagnostics: &mut Diagnostics) -> Option<net::tls::Server> {
+    let opened = net::tls::Server::of_api(tls);
+    let opened = opened.map_err(|problem| {
+        let span = if problem.field() == "key" { tls.key_span } else { tls.cert_span };
+        let diagnostic = diagnostics.error(problem.code(), span, problem.to_string());
+        if let Some(help) = problem.help() {
+            diagnostic.help(help);
+        }
+    });
+    opened.ok()
+}
+
+/// Reads the public keys of those who can read files that leave the engine, or reports the first that is none.
+fn read_recipients(
+    (keys, span): (&[String], config::Span),
+    diagnostics: &mut Diagnostics,
+) -> Option<Recipients> {
+    let mut odd = |sentence: String| {
+        diagnostics
+            .error("C0108", span, sentence)
+            .help("`age-keygen` makes a pair of keys and shows the public one, `age1...`");
+    };
+    match Recipients::parse(keys) {
+        Ok(_) if keys.is_empty() => odd("nobody could read the files".to_owned()),
+        Ok(recipients) => return Some(recipients),
+        Err(key) => odd(format!("`{key}` is not a public key of age")),
+    }
+    None
 }
 
 /// The files that have errors, relative to the site.

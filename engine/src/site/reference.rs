@@ -9,6 +9,7 @@ use config::codes::CODES;
 use config::{Field, Kind, Need, SERVER_FIELDS};
 
 use super::{channel_schema, destinations, server_schema, sources};
+use crate::alerts::{RULES, SINK_FIELDS, SINKS};
 use crate::retry::LANE_FIELDS;
 
 /// A generated file.
@@ -27,6 +28,7 @@ pub fn pages() -> Vec<Page> {
         page("docs/reference/steps.md", all_steps()),
         page("docs/reference/server.md", server()),
         page("docs/reference/codes.md", codes()),
+        page("docs/reference/alerts.md", alerts()),
         page("docs/schema/channel.json", format!("{:#}\n", channel_schema())),
         page("docs/schema/server.json", format!("{:#}\n", server_schema())),
     ]
@@ -82,7 +84,23 @@ fn introduction(title: &str) -> String {
 fn server() -> String {
     let introduction = "The settings of the engine. Everything has a default; an empty or missing file is a valid one. \
         [How to run it](../operations.md) says what they mean in practice.";
-    config::reference("server.toml", introduction, &[SERVER_FIELDS])
+    let mut page = config::reference("server.toml", introduction, &[SERVER_FIELDS]);
+    for (title, doc, fields) in sink_tables() {
+        page.push('\n');
+        page.push_str(&deeper(&config::reference(&title, doc, &fields)));
+    }
+    page
+}
+
+/// Everything that may stand in `[[alerts.sink]]`: what each takes, and each kind of it.
+pub fn sink_tables() -> Vec<(String, &'static str, Vec<&'static [Field]>)> {
+    let shared = "What every sink takes beside its `type`.";
+    let mut tables = vec![("`[[alerts.sink]]`".to_owned(), shared, vec![SINK_FIELDS])];
+    for kind in SINKS {
+        let title = format!("`[[alerts.sink]]` with `type = \"{}\"`", kind.name);
+        tables.push((title, kind.doc, kind.fields.to_vec()));
+    }
+    tables
 }
 
 fn all_steps() -> String {
@@ -128,6 +146,17 @@ fn keys(page: &mut String, fields: &[Field]) {
         );
         let _ = writeln!(page, "| {row} |");
     }
+}
+
+fn alerts() -> String {
+    let mut page = "# Alerts\n\n\
+        Every rule by which something becomes an alert. The numbers in brackets are defaults; [`[alerts]`](server.md) changes those with a name. \
+        [How to run it](../operations.md#alerts) says who is told and how.\n\n| Kind | Severity | When |\n|---|---|---|\n"
+        .to_owned();
+    for rule in RULES {
+        let _ = writeln!(page, "| `{}` | {} | {} |", rule.kind, rule.severity, cell(rule.doc));
+    }
+    page
 }
 
 fn codes() -> String {

@@ -6,6 +6,7 @@ use config::schema::{Schema, Variables, tagged};
 use serde_json::Value;
 
 use super::{destinations, sources};
+use crate::alerts::{SINK_FIELDS, SINKS};
 use crate::retry::LANE_FIELDS;
 
 /// The schema of a channel file.
@@ -22,5 +23,7 @@ pub fn channel_schema() -> Value {
 
 /// The schema of `server.toml`.
 pub fn server_schema() -> Value {
-    config::schema("Hilum server", &[SERVER_FIELDS])
+    Schema::new("Hilum server", &[SERVER_FIELDS], Variables::Refused)
+        .define("sink", tagged("type", &SINKS, &[SINK_FIELDS], Variables::Refused))
+        .into_json()
 }

@@ -138,7 +138,9 @@ fn every_step_is_in_the_guide() {
 /// Read as text: the command line is above this crate.
 #[test]
 fn every_verb_and_option_that_the_pages_mention_exists() {
-    let arguments = read("cli/src/args.rs");
+    let further = std::fs::read_dir(crate::top().join("cli/src/args")).unwrap();
+    let further = further.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let arguments = std::iter::once(read("cli/src/args.rs")).chain(further).collect::<String>();
     let verbs = arguments
         .split("pub enum Verb {")
         .nth(1)

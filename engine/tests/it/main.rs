@@ -8,6 +8,7 @@ mod guide;
 mod markdown;
 mod operations;
 mod reference;
+mod retention;
 
 use std::path::PathBuf;
 

@@ -1,8 +1,10 @@
 //! What can be read in a certificate or a revocation list.
 
+use std::net::IpAddr;
+
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use sha2::{Digest, Sha256};
-use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, GeneralName, X509Certificate};
 
 /// What a certificate or revocation list is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,27 @@ impl CertificateFacts {
     pub fn days_left(&self, now_us: i64) -> i64 {
         self.not_after_us.saturating_sub(now_us).div_euclid(24 * 3600 * 1_000_000)
     }
+}
+
+/// The host names (lower case, perhaps with a `*` as first label) and addresses that a certificate is for (RFC 6125 6.4, RFC 5280 4.2.1.6).
+pub(super) fn names_in(der: &CertificateDer<'_>) -> Vec<String> {
+    let parsed = X509Certificate::from_der(der).ok();
+    let names = parsed.as_ref().and_then(|(_, certificate)| {
+        certificate
+            .subject_alternative_name()
+            .ok()
+            .flatten()
+            .map(|names| &names.value.general_names)
+    });
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        GeneralName::IPAddress(bytes) => match <[u8; 4]>::try_from(*bytes) {
+            Ok(four) => Some(IpAddr::from(four).to_string()),
+            Err(_) => <[u8; 16]>::try_from(*bytes).ok().map(|many| IpAddr::from(many).to_string()),
+        },
+        _ => None,
+    };
+    names.map(|names| names.iter().filter_map(name).collect()).unwrap_or_default()
 }
 
 /// The SHA-256 of a certificate's public key (its SubjectPublicKeyInfo), which stays when the certificate is renewed with the same key.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use config::{Address, Diagnostics, Field, Kind, Section};
+use config::{Address, Diagnostics, Directory, Field, Kind, PrivateKey, Section};
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -15,7 +15,6 @@ use super::files::{Files, Places};
 use super::pin::{Pin, PinnedKey};
 use super::problem::TlsProblem;
 use super::profile::{PROFILES, Profile};
-use super::server::key;
 use super::{Alpn, report, warn_of_expiry};
 
 /// The settings of `tls` on a destination.
@@ -93,6 +92,30 @@ impl Client {
                 None
             }
         }
+    }
+
+    /// TLS with a server of a directory: the authorities that its settings name and no others, and the name of the server.
+    ///
+    /// # Errors
+    /// When the files cannot be used, or nothing can be the name of the server.
+    pub(crate) fn of_directory(
+        directory: &Directory,
+        server: &Address,
+    ) -> Result<Client, TlsProblem> {
+        // Domain controllers of any age that still gets updates speak TLS 1.2.
+        let profile = Profile::Compat;
+        let name = match server.host.parse::<IpAddr>() {
+            Ok(ip) => ServerName::IpAddress(ip.into()),
+            Err(_) => ServerName::try_from(server.host.clone())
+                .map_err(|_| TlsProblem::Name { name: server.host.clone() })?,
+        };
+        let places = Places {
+            own: None,
+            authorities: Some(directory.ca.clone()),
+            revocations: directory.crl.clone(),
+        };
+        let files = Arc::new(Files::open(places, profile)?);
+        Ok(Client { profile, name, pins: Vec::new(), alpn: &[], files })
     }
 
     /// Reads the files again, if they have changed.
@@ -177,7 +200,7 @@ fn pins(section: &Section<'_>, diags: &mut Diagnostics) -> Option<Vec<Pin>> {
 
 fn places(section: &Section<'_>, pins: &[Pin], diags: &mut Diagnostics) -> Option<Places> {
     let (ca, crl) = (section.path("ca"), section.path("crl"));
-    let (cert, key) = (section.path("cert"), key(section));
+    let (cert, key) = (section.path("cert"), PrivateKey::read(section, "key"));
     let contradiction = if ca.is_none() && pins.is_empty() {
         Some(("ca", "nobody is trusted to be the receiver: write `ca` or `pin`"))
     } else if ca.is_none() && crl.is_some() {

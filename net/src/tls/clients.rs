@@ -12,13 +12,13 @@ use tokio::sync::watch;
 use super::failure::of_tls;
 use super::server::{Clients, Server};
 use super::{Session, TlsFailure};
-use crate::{Knock, PeerBook, PeerIdentity, Refusal};
+use crate::{Knock, Nobody, PeerBook, PeerIdentity, PeerRefusal, Refusal};
 
 /// TLS of one bound listener: its settings, its channel, and the registry of peers when it asks one.
 #[derive(Clone)]
 pub(crate) struct Admission {
     server: Server,
-    channel: Name,
+    channel: Option<Name>,
     book: Arc<dyn PeerBook>,
     built: Arc<Mutex<Option<Built>>>,
 }
@@ -40,12 +40,17 @@ pub(crate) struct Changes {
 
 impl Admission {
     pub(crate) fn new(server: Server, channel: Name, book: Arc<dyn PeerBook>) -> Admission {
-        Admission { server, channel, book, built: Arc::default() }
+        Admission { server, channel: Some(channel), book, built: Arc::default() }
+    }
+
+    /// Of a listener that is no channel's, and asks no registry.
+    pub(crate) fn apart(server: Server) -> Admission {
+        Admission { server, channel: None, book: Arc::new(Nobody), built: Arc::default() }
     }
 
     /// The channel whose listener it is.
-    pub(crate) fn channel(&self) -> &Name {
-        &self.channel
+    pub(crate) fn channel(&self) -> Option<&Name> {
+        self.channel.as_ref()
     }
 
     /// The configuration of the next handshake, made again when files or the registry have changed.
@@ -76,11 +81,12 @@ impl Admission {
         address: IpAddr,
         session: &Session,
     ) -> Result<Option<Arc<PeerIdentity>>, Refusal> {
-        match (self.server.clients(), session.chain.first()) {
-            (Clients::Anybody | Clients::OfAuthorities, _) => Ok(None),
-            (Clients::Peers, None) => Err(Refusal::Handshake("no-certificate")),
-            (Clients::Peers, Some(certificate)) => {
-                let knock = Knock { channel: &self.channel, address, certificate };
+        match (self.server.clients(), session.chain.first(), &self.channel) {
+            (Clients::Anybody | Clients::OfAuthorities, ..) => Ok(None),
+            (Clients::Peers, None, _) => Err(Refusal::Handshake("no-certificate")),
+            (Clients::Peers, Some(_), None) => Err(Refusal::Peer(PeerRefusal::Unknown)),
+            (Clients::Peers, Some(certificate), Some(channel)) => {
+                let knock = Knock { channel, address, certificate };
                 self.book.admit(&knock).map(Some).map_err(Refusal::Peer)
             }
         }
@@ -107,8 +113,8 @@ impl Admission {
 
     /// Takes down that somebody was turned away, where those who connect must prove who they are.
     pub(crate) fn turned_away(&self, address: IpAddr, refusal: Refusal) {
-        if self.asks_for_certificates() {
-            self.book.turned_away(&self.channel, address, refusal.name());
+        if let (true, Some(channel)) = (self.asks_for_certificates(), &self.channel) {
+            self.book.turned_away(channel, address, refusal.name());
         }
     }
 

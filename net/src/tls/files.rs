@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use config::SecretRef;
+use config::PrivateKey;
 use phi::Secret;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -21,17 +21,10 @@ use super::profile::Profile;
 /// A revocation list of a large authority has megabytes; nothing else here is near it.
 const BYTES_MAX: u64 = 16 << 20;
 
-/// Where a private key is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Key {
-    File(PathBuf),
-    Secret(SecretRef),
-}
-
 /// Which files there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Places {
-    pub(super) own: Option<(PathBuf, Key)>,
+    pub(super) own: Option<(PathBuf, PrivateKey)>,
     pub(super) authorities: Option<PathBuf>,
     pub(super) revocations: Option<PathBuf>,
 }
@@ -169,12 +162,14 @@ fn certificates(
 }
 
 fn private_key(
-    key: &Key,
+    key: &PrivateKey,
     hasher: &mut DefaultHasher,
 ) -> Result<PrivateKeyDer<'static>, TlsProblem> {
     let (bytes, shown) = match key {
-        Key::File(path) => (Secret::new(read("key", path, true)?), path.display().to_string()),
-        Key::Secret(reference) => {
+        PrivateKey::File(path) => {
+            (Secret::new(read("key", path, true)?), path.display().to_string())
+        }
+        PrivateKey::Secret(reference) => {
             let value = reference.value().map_err(TlsProblem::Secret)?;
             let bytes = Secret::new(value.expose_secret().clone().into_bytes());
             (bytes, format!("secret {}", reference.name))

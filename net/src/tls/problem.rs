@@ -31,6 +31,12 @@ pub enum TlsProblem {
         /// The file.
         path: String,
     },
+    /// Nothing can prove to be that.
+    #[error("`{name}` cannot be the name in a certificate")]
+    Name {
+        /// The name.
+        name: String,
+    },
     /// It holds nothing of the kind that is needed.
     #[error("`{path}` does not hold {what} in PEM form")]
     NotPem {
@@ -67,6 +73,7 @@ impl TlsProblem {
     pub fn field(&self) -> &'static str {
         match self {
             TlsProblem::Unreadable { field, .. } | TlsProblem::NotPem { field, .. } => field,
+            TlsProblem::Name { .. } => "servers",
             TlsProblem::Exposed { .. }
             | TlsProblem::Foreign { .. }
             | TlsProblem::Key { .. }
@@ -80,6 +87,7 @@ impl TlsProblem {
             TlsProblem::Unreadable { .. } | TlsProblem::NotPem { .. } => "C0430",
             TlsProblem::Exposed { .. } | TlsProblem::Foreign { .. } => "C0412",
             TlsProblem::Key { .. } => "C0431",
+            TlsProblem::Name { .. } => "C0108",
             TlsProblem::Secret(problem) => problem.code(),
         }
     }
@@ -94,6 +102,7 @@ impl TlsProblem {
             TlsProblem::Unreadable { .. }
             | TlsProblem::NotPem { .. }
             | TlsProblem::Key { .. }
+            | TlsProblem::Name { .. }
             | TlsProblem::Secret(_) => None,
         }
     }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use config::{Choice, Diagnostics, Field, Kind, Section};
+use config::{ApiTls, Choice, Diagnostics, Field, Kind, PrivateKey, Section};
 use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 use tokio::sync::watch;
 
-use super::certificate::CertificateFacts;
-use super::files::{Files, Key, Places};
+use super::certificate::{CertificateFacts, names_in};
+use super::files::{Files, Places};
 use super::problem::TlsProblem;
 use super::profile::{PROFILES, Profile};
 use super::{Alpn, report, warn_of_expiry};
@@ -82,7 +82,7 @@ impl Eq for Server {}
 impl Server {
     /// Takes the settings from a section read by [`SERVER_FIELDS`] and reads the files; what is wrong is reported.
     pub fn read(section: &Section<'_>, alpn: Alpn, diags: &mut Diagnostics) -> Option<Server> {
-        let (cert, key) = (section.path("cert")?, key(section)?);
+        let (cert, key) = (section.path("cert")?, PrivateKey::read(section, "key")?);
         let clients = match section.choice("client") {
             Some("ca") => Clients::OfAuthorities,
             Some("peers") => Clients::Peers,
@@ -121,6 +121,24 @@ impl Server {
                 None
             }
         }
+    }
+
+    /// TLS of the admin API, whose clients prove who they are by a token.
+    pub fn of_api(settings: &ApiTls) -> Result<Server, TlsProblem> {
+        let places = Places {
+            own: Some((settings.cert.clone(), settings.key.clone())),
+            authorities: None,
+            revocations: None,
+        };
+        let (profile, clients) = (Profile::Modern, Clients::Anybody);
+        let files = Arc::new(Files::open(places, profile)?);
+        Ok(Server { profile, clients, alpn: &[b"http/1.1"], files })
+    }
+
+    /// The names and addresses that its certificate is for, in lower case.
+    pub fn names(&self) -> Vec<String> {
+        let own = self.files.now().own.clone();
+        own.and_then(|own| own.cert.first().map(names_in)).unwrap_or_default()
     }
 
     /// Whom it lets in.
@@ -187,12 +205,6 @@ impl Server {
         config.alpn_protocols = self.alpn.iter().map(|name| name.to_vec()).collect();
         Ok(Arc::new(config))
     }
-}
-
-/// The place of a private key.
-pub(super) fn key(section: &Section<'_>) -> Option<Key> {
-    let secret = section.secret("key").cloned().map(Key::Secret);
-    secret.or_else(|| section.path("key").map(|path| Key::File(path.to_owned())))
 }
 
 /// Whether certificates can be verified by these: a single list that cannot be used would keep out the holders of all the others.

@@ -77,9 +77,10 @@ async fn a_name_that_leads_where_it_must_not_is_refused_before_anything_is_sent(
 
 #[tokio::test]
 async fn a_closed_port_is_a_refusal() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound and not listening: nobody else can be given the port meanwhile.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = closed.local_addr().unwrap();
     let error = Dialer::default().connect(&target(&address.to_string())).await.unwrap_err();
     assert!(
         matches!(error, DialError::Refused { address: tried, .. } if tried == address),

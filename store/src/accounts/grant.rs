@@ -18,11 +18,11 @@ statements! {
     ALL = "select user_id, role, channels from grants order by user_id, role";
     CLEAR = "delete from grants where user_id = $1";
     ADD = "insert into grants (user_id, role, channels, created_us, created_by) values ($1, $2, $3, $4, $5)";
-    /// Owners who can sign in and have a second factor.
+    /// Owners who can sign in and have a second factor, also when the directory cannot be asked.
     SAFE_OWNERS = "select count(*) from grants g join users u on u.id = g.user_id
-        where g.role = $1 and g.channels is null and u.state = 10 and u.second_factor is not null";
+        where g.role = $1 and g.channels is null and u.state = 10 and u.second_factor is not null and u.subject is null";
     OTHER_OWNERS = "select count(*) from grants g join users u on u.id = g.user_id
-        where g.role = $1 and g.channels is null and u.state = 10 and u.id <> $2";
+        where g.role = $1 and g.channels is null and u.state = 10 and u.subject is null and u.id <> $2";
 }
 
 /// A role that somebody has.
@@ -103,6 +103,17 @@ pub(super) fn read_list(text: &str) -> Result<Vec<Granted>, StoreError> {
     read.iter().map(one).collect()
 }
 
+/// Channels as they stand in a row; every channel is nothing.
+pub(super) fn channels_text(scope: &Scope) -> Option<String> {
+    match scope {
+        Scope::All => None,
+        Scope::Channels(names) => {
+            let names = names.iter().map(|name| Json::text(name.as_str())).collect();
+            Some(audit::canonical(&Json::List(names)))
+        }
+    }
+}
+
 /// Replaces the grants of a user.
 pub(super) async fn put(
     session: &mut dyn Session,
@@ -112,10 +123,7 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     session.run(CLEAR, values![user.uuid()]).await?;
     for grant in grants {
-        let channels = match grant.channels() {
-            Json::Null => None,
-            list => Some(audit::canonical(&list)),
-        };
+        let channels = channels_text(&grant.scope);
         let columns = values![user.uuid(), &*grant.role, channels, act.now_us, &*act.actor.id];
         session.run(ADD, columns).await?;
     }

@@ -3,7 +3,11 @@
 //! The store keeps rows and what must be decided in one statement: how often somebody may guess, that a code is used once, that there is
 //! one first owner. What a password, a code or a role is, the caller knows.
 
+mod approval;
+mod directory;
+mod emergency;
 mod grant;
+mod role;
 mod service;
 mod session;
 mod sign_in;
@@ -17,7 +21,12 @@ use crate::ids::{ChannelId, UserId};
 use crate::seal::{self, Column, Place};
 use crate::store::{Parts, Store};
 
+pub(crate) use approval::spend;
+pub use approval::{Approval, ApprovalState, NewApproval};
+pub use directory::{DirectorySession, DirectoryUser};
+pub use emergency::{Emergency, NewEmergency};
 pub use grant::Granted;
+pub use role::RoleRow;
 pub use service::{NewServiceToken, ServiceToken};
 pub use session::{NewSession, SessionRow};
 pub use sign_in::{Credentials, Locking, SecondFactor, SignIn};
@@ -31,7 +40,7 @@ fn place(user: UserId, column: Column) -> Place {
 }
 
 fn seal(parts: &Parts, user: UserId, column: Column, secret: &[u8]) -> Vec<u8> {
-    seal::seal(&parts.secrets, place(user, column), secret)
+    seal::seal(&parts.auth, place(user, column), secret)
 }
 
 impl Store {

@@ -24,6 +24,17 @@ statements! {
     SEEN = "update service_tokens set seen_us = $2 where token = $1 and seen_us < $2";
 }
 
+/// The tokens that are in force.
+pub(super) async fn live(
+    session: &mut dyn Backend,
+    now_us: i64,
+) -> Result<Vec<ServiceToken>, StoreError> {
+    let rows = session.rows(TOKENS, values![]).await?;
+    let mut tokens: Vec<ServiceToken> = rows.iter().map(token).collect::<Result<_, _>>()?;
+    tokens.retain(|one| one.revoked_us.is_none() && now_us < one.until_us);
+    Ok(tokens)
+}
+
 /// A token of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceToken {

@@ -22,9 +22,9 @@ statements! {
     OF_USER = "select user_id, role, channels from grants where user_id = $1 order by role";
     BEGIN = "insert into sessions (token, user_id, generation, created_us, seen_us, until_us, step_up_us, auth, address)
         values ($1, $2, $3, $4, $4, $5, $4, $6, $7)";
-    /// All but the newest; what ended by time goes too.
-    END_OLD = "delete from sessions where user_id = $1 and (until_us <= $2 or token not in
-        (select token from sessions where user_id = $1 order by created_us desc, token limit $3))";
+    /// All but this one and the newest others; what ended by time goes too.
+    END_OLD = "delete from sessions where user_id = $1 and token <> $4 and (until_us <= $2 or token not in
+        (select token from sessions where user_id = $1 and token <> $4 order by created_us desc, token limit $3))";
     SEEN = "update sessions set seen_us = $2 where token = $1 and seen_us < $2";
     END = "delete from sessions where token = $1";
 }
@@ -146,7 +146,9 @@ pub(super) async fn begin(
         new.address.clone(),
     ];
     session.run(BEGIN, columns).await?;
-    let ended = session.run(END_OLD, values![user.uuid(), new.now_us, new.at_once]).await?;
+    let ended = session
+        .run(END_OLD, values![user.uuid(), new.now_us, new.at_once - 1, &new.token[..]])
+        .await?;
     Ok(i64::try_from(ended).unwrap_or(i64::MAX))
 }
 

@@ -15,7 +15,7 @@ use crate::sql::{row, statements, values};
 use crate::store::Store;
 
 statements! {
-    CREDENTIALS = "select id, state, generation, password, second_factor, locked_until_us from users where name = $1";
+    CREDENTIALS = "select id, state, generation, password, second_factor, locked_until_us, subject from users where name = $1";
     /// Counts a guess before anything is compared, and locks with the last one allowed: no number of guesses at once gets further.
     GUESS = "update users set failures = case when locked_until_us > 0 then 1 else failures + 1 end,
         locked_until_us = case when locked_until_us = 0 and failures + 1 >= $3 then cast($2 as bigint) + $4 else 0 end
@@ -42,6 +42,8 @@ pub struct Credentials {
     pub second_factor: Option<Secret<Vec<u8>>>,
     /// Nobody gets in before then; 0 when it is not locked.
     pub locked_until_us: i64,
+    /// Who they are in the directory that recognises them; nothing when they have a password here.
+    pub subject: Option<String>,
 }
 
 /// How often somebody may guess.
@@ -94,6 +96,7 @@ impl Store {
             password: self.unseal(id, Column::Password, row.blob(3)?).await?,
             second_factor,
             locked_until_us: row.int(5)?,
+            subject: row.text_or_none(6)?.map(str::to_owned),
         }))
     }
 

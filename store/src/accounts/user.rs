@@ -16,9 +16,9 @@ use crate::store::{Parts, Store};
 
 statements! {
     USERS = "select id, name, state, generation, cast(case when second_factor is null then 0 else 1 end as bigint), locked_until_us,
-        signed_in_us, created_us, created_by from users order by name";
+        signed_in_us, created_us, created_by, subject from users order by name";
     USER = "select id, name, state, generation, cast(case when second_factor is null then 0 else 1 end as bigint), locked_until_us,
-        signed_in_us, created_us, created_by from users where id = $1";
+        signed_in_us, created_us, created_by, subject from users where id = $1";
     BY_NAME = "select id from users where name = $1";
     COUNT = "select count(*) from users";
     INSERT = "insert into users (id, name, state, generation, password, second_factor, totp_step, failures, locked_until_us,
@@ -64,6 +64,8 @@ pub struct User {
     pub created_us: i64,
     /// By whom.
     pub created_by: String,
+    /// Who they are in the directory that recognises them; nothing when they have a password here.
+    pub subject: Option<String>,
     /// What they may do.
     pub grants: Vec<Granted>,
 }
@@ -242,7 +244,7 @@ impl Store {
     }
 }
 
-async fn record(
+pub(super) async fn record(
     session: &mut dyn Backend,
     parts: &Parts,
     act: &Act,
@@ -255,7 +257,7 @@ async fn record(
     Ok(Done::new(()))
 }
 
-async fn find(session: &mut dyn Backend, id: UserId) -> Result<User, StoreError> {
+pub(super) async fn find(session: &mut dyn Backend, id: UserId) -> Result<User, StoreError> {
     let found = row(session, USER, values![id.uuid()]).await?;
     let found = found.ok_or(StoreError::NotFound("user"))?;
     let grants = session.rows(grant::ALL, values![]).await?;
@@ -288,17 +290,19 @@ fn user(row: &Row, grants: Vec<Granted>) -> Result<User, StoreError> {
         signed_in_us: row.int(6)?,
         created_us: row.int(7)?,
         created_by: row.text(8)?.to_owned(),
+        subject: row.text_or_none(9)?.map(str::to_owned),
         grants,
     })
 }
 
 /// What an audit record says of somebody. A change of secrets shows in the generation alone.
-fn shown(user: &User) -> Json {
+pub(super) fn shown(user: &User) -> Json {
     Json::object([
         ("name", Json::text(user.name.as_str())),
         ("state", Json::text(user.state.as_str())),
         ("generation", Json::Int(user.generation)),
         ("second_factor", Json::Bool(user.second_factor)),
+        ("directory", Json::Bool(user.subject.is_some())),
         ("locked_until_us", Json::Int(user.locked_until_us)),
         ("grants", Json::List(user.grants.iter().map(Granted::shown).collect())),
     ])

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use crate::audit::{self, Act, Entry, Json, Target};
 use crate::backend::Done;
 use crate::error::StoreError;
-use crate::ids::RevisionId;
+use crate::ids::{ChannelId, RevisionId};
+use crate::own::make_channel;
 use crate::scope::Scope;
 use crate::sql::{row, statements, values};
 use crate::store::Store;
@@ -63,11 +64,13 @@ impl Store {
         if !scope.holds(channel.as_str()) {
             return Err(StoreError::NotFound("channel"));
         }
-        let id = self.channel_row(channel, act.now_us).await?.number();
+        let known = self.known_channel(channel).await?;
         let (act_of_job, name) = (act.clone(), channel.to_string());
-        self.act(id, act, move |session, parts| {
+        self.act(known.map_or(0, ChannelId::number), act, move |session, parts| {
             Box::pin(async move {
                 let act = act_of_job;
+                // A new row is part of this transaction: a channel without a revision would be taken for one that was ended.
+                let id = make_channel(session, &name, act.now_us).await?.number();
                 let current = row(session, CURRENT, values![id])
                     .await?
                     .ok_or(StoreError::NotFound("channel"))?;

@@ -32,7 +32,7 @@ statements! {
 }
 
 /// A public half, as it stands in records.
-pub(super) type Public = [u8; 32];
+pub(crate) type Public = [u8; 32];
 
 /// One key and the number of its epoch.
 struct Epoch {
@@ -200,6 +200,11 @@ impl Sealer {
 
     /// The seal of a record in an epoch.
     pub(super) fn seal(&self, number: i64, chain: &Hash) -> Result<Vec<u8>, StoreError> {
+        self.sign(number, &sealed(chain)).map(|(_, seal)| seal)
+    }
+
+    /// The signature of an epoch's key over a text, with the public half.
+    pub(super) fn sign(&self, number: i64, text: &[u8]) -> Result<(Public, Vec<u8>), StoreError> {
         let keys = self.keys();
         let epoch = [&keys.current, &keys.next]
             .into_iter()
@@ -208,7 +213,7 @@ impl Sealer {
             .ok_or_else(|| {
                 StoreError::Internal("the key of the audit log is not here".to_owned())
             })?;
-        Ok(epoch.pair.sign(&sealed(chain)).as_ref().to_vec())
+        Ok((epoch.public, epoch.pair.sign(text).as_ref().to_vec()))
     }
 
     fn keys(&self) -> std::sync::MutexGuard<'_, Keys> {
@@ -247,7 +252,12 @@ pub(super) fn is_proven(
 
 /// Whether a seal is one of a key.
 pub(super) fn is_seal(public: &Public, chain: &[u8], seal: &[u8]) -> bool {
-    UnparsedPublicKey::new(&ED25519, public).verify(&sealed(chain), seal).is_ok()
+    is_signature(public, &sealed(chain), seal)
+}
+
+/// Whether a signature over a text is one of a key.
+pub(crate) fn is_signature(public: &Public, text: &[u8], signature: &[u8]) -> bool {
+    UnparsedPublicKey::new(&ED25519, public).verify(text, signature).is_ok()
 }
 
 fn sealed(chain: &[u8]) -> Vec<u8> {

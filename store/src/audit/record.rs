@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use super::anchor::Anchor;
 use super::canonical::Json;
 use super::epoch::Sealer;
 
@@ -26,12 +27,22 @@ pub struct Actor {
     pub session: Option<String>,
     /// Where it reached the engine from.
     pub source: Option<Source>,
+    /// The emergency for which somebody has opened an envelope.
+    pub emergency: Option<Uuid>,
 }
 
 impl Actor {
     /// An actor of whom no more is known.
     pub fn new(kind: ActorKind, id: impl Into<String>) -> Actor {
-        Actor { id: id.into(), kind, name: None, auth: None, session: None, source: None }
+        Actor {
+            id: id.into(),
+            kind,
+            name: None,
+            auth: None,
+            session: None,
+            source: None,
+            emergency: None,
+        }
     }
 }
 
@@ -90,8 +101,19 @@ pub struct Act {
     pub purpose: Option<String>,
     /// The request that it came with.
     pub request: Option<String>,
+    /// The agreement of somebody else, where one is needed.
+    pub approval: Option<Agreed>,
     /// When, microseconds UTC.
     pub now_us: i64,
+}
+
+/// The agreement of somebody else to an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// The request that was agreed to.
+    pub id: Uuid,
+    /// SHA-256 over everything that was asked for, when this act uses the agreement up: then its record is written only if it is still good.
+    pub spends: Option<[u8; 32]>,
 }
 
 /// What an act is done to.
@@ -149,17 +171,18 @@ pub(crate) struct Recorder {
     node: String,
     started: Instant,
     pub sealer: Sealer,
+    pub anchor: Anchor,
 }
 
 impl Recorder {
-    pub(crate) fn new(log_id: Uuid, node: String, sealer: Sealer) -> Recorder {
-        Recorder { log_id, boot: Uuid::new_v4(), node, started: Instant::now(), sealer }
+    pub(crate) fn new(log_id: Uuid, node: String, sealer: Sealer, anchor: Anchor) -> Recorder {
+        Recorder { log_id, boot: Uuid::new_v4(), node, started: Instant::now(), sealer, anchor }
     }
 
     /// The record with its number and the chain before it.
     pub(crate) fn record(&self, entry: &Entry, seq: i64, prev: &[u8]) -> Json {
         let Entry { act, target, outcome, code, before, after } = entry;
-        let Actor { id, kind, name, auth, session, source } = &act.actor;
+        let Actor { id, kind, name, auth, session, source, emergency } = &act.actor;
         let mono_ns = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         Json::object([
             ("v", Json::Int(VERSION)),
@@ -194,8 +217,8 @@ impl Recorder {
             ("after", after.clone()),
             ("purpose", Json::text_or_null(act.purpose.as_deref())),
             ("req", Json::text_or_null(act.request.as_deref())),
-            ("approval", Json::Null),
-            ("break_glass", Json::Null),
+            ("approval", Json::text_or_null(act.approval.map(|given| given.id.to_string()))),
+            ("break_glass", Json::text_or_null(emergency.map(|id| id.to_string()))),
             ("prev", Json::text(hex(prev))),
         ])
     }

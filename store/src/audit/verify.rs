@@ -1,13 +1,15 @@
-//! Walks the chain and says whether it is whole.
+//! Reads the log out of the store, slice by slice, and walks along it: the memory that it takes does not grow with the log.
 
-use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use uuid::Uuid;
 
-use super::canonical::{Json, write};
-use super::chain::{genesis, leaf, link};
-use super::epoch::{Public, is_proven, is_seal};
-use super::record::{hex, rfc3339};
+use super::anchor::Anchor;
+use super::epoch::{Sealer, is_proven};
+use super::record::Recorder;
+use super::report::{AuditFault, AuditReport};
+use super::segment::newest_cut;
+use super::walk::{Beside, Epoch, Line, Place, Walk};
 use crate::error::StoreError;
 use crate::read::Reader;
 use crate::seal::DataKey;
@@ -17,156 +19,168 @@ use crate::sql::{Row, statements, values};
 const SLICE: i64 = 1_000;
 
 statements! {
-    EPOCHS = "select number, public, first_seq, created_us, proof from audit_epochs order by number";
+    EPOCHS = "select number, public, first_seq, created_us, proof from audit_epochs where number > $1 order by number";
     SLICE_OF_LOG = "select seq, ts_us, actor_id, action, channel_id, target_id, outcome, rec, leaf, chain, seal, coalesce(epoch, 0)
-        from audit_log where seq >= $1 order by seq limit $2";
-    HEAD_AT_REST = "select next_seq, chain from audit_head where one = 1";
+        from audit_log where seq >= $1 and seq < $2 order by seq limit $3";
+    SLICE_OF_CHECKPOINTS = "select size, note from audit_checkpoints where size > $1 and size <= $2 order by size";
+    HEAD_AT_REST = "select next_seq, chain, (select coalesce(max(size), 0) from audit_checkpoints) from audit_head where one = 1";
 }
 
-/// What a walk along the chain found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditReport {
-    /// Records checked.
-    pub checked: i64,
-    /// The first record that is not as it was written.
-    pub fault: Option<AuditFault>,
-    /// Records from which on another key seals because the one before was not there: nothing proves that they follow what came before.
-    pub restarts: Vec<i64>,
-    /// The first digits of the key that seals now.
-    pub key: Option<String>,
+/// What proves the keys of the log, and what it is compared with.
+pub(super) struct Proof<'a> {
+    pub log_id: Uuid,
+    pub secrets: &'a DataKey,
+    pub sealer: &'a Sealer,
+    pub anchor: &'a Anchor,
 }
 
-/// What is wrong with a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuditFault {
-    /// The record is not in canonical form, or its hash is not its own: it was changed.
-    Modified {
-        /// Its number.
-        seq: i64,
-    },
-    /// A column says something else than the record.
-    Column {
-        /// Its number.
-        seq: i64,
-    },
-    /// Records before it are missing.
-    Deleted {
-        /// The first missing number.
-        seq: i64,
-    },
-    /// It does not follow the one before it: inserted, swapped, or its neighbour was changed.
-    Unchained {
-        /// Its number.
-        seq: i64,
-    },
-    /// Its seal is missing, or not one of the key of its day.
-    Unsealed {
-        /// Its number.
-        seq: i64,
-    },
-    /// No record that can be trusted names the key from which on it is sealed, or that key is not the engine's own.
-    Key {
-        /// Its number.
-        seq: i64,
-    },
-    /// The log ends before its head says.
-    Truncated {
-        /// The first missing number.
-        seq: i64,
-    },
-}
-
-impl AuditFault {
-    /// The record that it is about, and what is wrong with it in a word for programs.
-    pub fn parts(&self) -> (i64, &'static str) {
-        match self {
-            AuditFault::Modified { seq } => (*seq, "modified"),
-            AuditFault::Column { seq } => (*seq, "column"),
-            AuditFault::Deleted { seq } => (*seq, "deleted"),
-            AuditFault::Unchained { seq } => (*seq, "unchained"),
-            AuditFault::Unsealed { seq } => (*seq, "unsealed"),
-            AuditFault::Key { seq } => (*seq, "foreign_key"),
-            AuditFault::Truncated { seq } => (*seq, "truncated"),
-        }
+impl<'a> Proof<'a> {
+    pub(super) fn of(recorder: &'a Recorder, secrets: &'a DataKey) -> Proof<'a> {
+        let Recorder { log_id, sealer, anchor, .. } = recorder;
+        Proof { log_id: *log_id, secrets, sealer, anchor }
     }
 }
 
-impl fmt::Display for AuditFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seq, _) = self.parts();
-        match self {
-            AuditFault::Modified { .. } => write!(f, "record {seq} was changed"),
-            AuditFault::Column { .. } => write!(f, "a column beside record {seq} was changed"),
-            AuditFault::Deleted { .. } => write!(f, "record {seq} was deleted"),
-            AuditFault::Unchained { .. } => write!(
-                f,
-                "record {seq} does not follow the one before it: something was inserted, swapped or changed there"
-            ),
-            AuditFault::Unsealed { .. } => {
-                write!(f, "record {seq} is not sealed with the key of its day")
-            }
-            AuditFault::Key { .. } => {
-                write!(f, "record {seq} is sealed with a key that is not the engine's")
-            }
-            AuditFault::Truncated { .. } => {
-                write!(f, "the log was cut off: record {seq} and those after it are missing")
-            }
-        }
-    }
+/// How far a walk is.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub checked: AtomicI64,
+    pub total: AtomicI64,
 }
 
-/// Checks the whole log, slice by slice. `own` is the key that this engine seals with.
-pub(crate) async fn verify(
+/// Checks the log from a place on, or from its start; gives the place up to which it is whole.
+pub(super) async fn verify(
     reader: &Reader,
-    (log_id, secrets): (Uuid, &DataKey),
-    own: Option<Public>,
-) -> Result<AuditReport, StoreError> {
-    // Read before the rows: records written meanwhile are more than it says, never fewer.
-    let head = reader.row(HEAD_AT_REST, values![]).await?;
-    let mut walk = Walk::from_start(log_id, epochs(reader, secrets, log_id).await?);
-    loop {
-        let rows = reader.rows(SLICE_OF_LOG, values![walk.next, SLICE]).await?;
-        if rows.is_empty() {
-            break;
-        }
-        for row in &rows {
-            // The log may have got another key since.
-            if row.int(11)? > walk.newest() {
-                walk.learn(epochs(reader, secrets, log_id).await?);
-            }
-            if let Err(fault) = walk.step(row)? {
-                return Ok(walk.report(Some(fault)));
-            }
-        }
-    }
-    let fault = match head {
-        Some(head) if head.int(0)? > walk.next => Some(AuditFault::Truncated { seq: walk.next }),
-        Some(head) if head.int(0)? == walk.next && head.blob(1)? != walk.chain => {
-            Some(AuditFault::Unchained { seq: walk.next - 1 })
-        }
-        Some(_) => walk.foreign_key(own),
-        None => Some(AuditFault::Truncated { seq: 0 }),
+    proof: &Proof<'_>,
+    progress: &Progress,
+    from: Option<Place>,
+) -> Result<(AuditReport, Option<Place>), StoreError> {
+    let mut walk = match from {
+        Some(place) => Walk::from_place(proof.log_id, place),
+        None => match begin(reader, proof).await? {
+            Ok(walk) => walk,
+            Err((walk, fault)) => return Ok((walk.end(Some(fault)), None)),
+        },
     };
-    Ok(walk.report(fault))
+    // The day may end during the walk: then the newest key of the log is one that the engine has made meanwhile.
+    let own_before = proof.sealer.public();
+    // Opened and read before the rows: records written meanwhile are more than they say, never fewer.
+    let anchored = open_anchor(&mut walk, proof.anchor).await;
+    let head = reader.row(HEAD_AT_REST, values![]).await?;
+    let Some(head) = head else {
+        return Ok((walk.end(Some(AuditFault::Truncated { seq: 0 })), None));
+    };
+    let (size, chain, checkpoint) = (head.int(0)?, head.blob(1)?, head.int(2)?);
+    progress.total.store(size, Ordering::Relaxed);
+    if !anchored && checkpoint > 0 {
+        let path = proof.anchor.path().display();
+        walk.doubt(format!("{path}: the file with the checkpoints is missing"));
+    }
+    let (walk, fault) = slices(reader, proof, progress, walk, i64::MAX).await?;
+    if fault.is_some() {
+        return Ok((walk.end(fault), None));
+    }
+    let fault = if size > walk.next || checkpoint > walk.next {
+        Some(AuditFault::Truncated { seq: walk.next })
+    } else if size == walk.next && chain != walk.chain {
+        Some(AuditFault::Column { seq: walk.next - 1 })
+    } else {
+        let own = [own_before, proof.sealer.public(), proof.sealer.newest()];
+        let start = walk.unexplained_start();
+        start.or_else(|| walk.beyond()).or_else(|| walk.foreign_key(&own))
+    };
+    let place = fault.is_none().then(|| walk.place());
+    Ok((walk.end(fault), place))
 }
 
-/// The key of an epoch.
-struct Epoch {
-    number: i64,
-    public: Public,
-    first_seq: i64,
-    /// Its row was written with the store's key at hand: whoever can only write to the database cannot begin an epoch, not even the first.
-    proven: bool,
-    /// A record that can be trusted has named it.
-    named: bool,
-}
-
-async fn epochs(
+/// Checks the log from its beginning up to a number; gives the place there.
+pub(super) async fn verify_up_to(
     reader: &Reader,
-    secrets: &DataKey,
-    log_id: Uuid,
-) -> Result<Vec<Epoch>, StoreError> {
-    let rows = reader.rows(EPOCHS, values![]).await?;
+    proof: &Proof<'_>,
+    end: i64,
+) -> Result<Result<Place, AuditFault>, StoreError> {
+    let walk = match begin(reader, proof).await? {
+        Ok(walk) => walk,
+        Err((_, fault)) => return Ok(Err(fault)),
+    };
+    let (walk, fault) = slices(reader, proof, &Progress::default(), walk, end).await?;
+    let short = (walk.next < end).then_some(AuditFault::Truncated { seq: walk.next });
+    Ok(fault.or(short).map_or_else(|| Ok(walk.place()), Err))
+}
+
+/// A walk from the first record that is there, or what speaks against where that is.
+async fn begin(
+    reader: &Reader,
+    proof: &Proof<'_>,
+) -> Result<Result<Walk, (Walk, AuditFault)>, StoreError> {
+    let epochs = epochs(reader, proof, 0).await?;
+    let Some(cut) = newest_cut(reader).await? else {
+        return Ok(Ok(Walk::from_start(proof.log_id, epochs)));
+    };
+    let walk = Walk::from_cut(proof.log_id, &cut, epochs);
+    Ok(match walk.missing_start(&cut.note) {
+        Some(fault) => Err((walk, fault)),
+        None => Ok(walk),
+    })
+}
+
+/// Walks along the records before `end`, as far as they are whole.
+async fn slices(
+    reader: &Reader,
+    proof: &Proof<'_>,
+    progress: &Progress,
+    mut walk: Walk,
+    end: i64,
+) -> Result<(Walk, Option<AuditFault>), StoreError> {
+    loop {
+        let rows = reader.rows(SLICE_OF_LOG, values![walk.next, end, SLICE]).await?;
+        let Some(last) = rows.last() else { return Ok((walk, None)) };
+        // A day may have ended since: the record that names its key, or a checkpoint behind it, may be among these.
+        walk.learn(epochs(reader, proof, walk.newest_epoch()).await?);
+        let range = values![walk.next, last.int(0)? + 1];
+        let checkpoints = reader.rows(SLICE_OF_CHECKPOINTS, range).await?;
+        let checkpoints = checkpoints.iter().map(|row| Ok((row.int(0)?, row.text(1)?.to_owned())));
+        let checkpoints: Vec<_> = checkpoints.collect::<Result<_, StoreError>>()?;
+        // A value of another type than the column's was not put there by the engine.
+        let lines: Vec<Line> = rows.iter().map_while(|row| line(row).ok()).collect();
+        let is_odd = lines.len() < rows.len();
+        let fault;
+        (walk, fault) = walk_slice(walk, lines, checkpoints).await?;
+        progress.checked.store(walk.next, Ordering::Relaxed);
+        let fault = fault.err().or(is_odd.then_some(AuditFault::Column { seq: walk.next }));
+        if fault.is_some() {
+            return Ok((walk, fault));
+        }
+    }
+}
+
+/// Hashes and signatures are work for another thread than those that answer the network.
+async fn walk_slice(
+    mut walk: Walk,
+    lines: Vec<Line>,
+    checkpoints: Vec<(i64, String)>,
+) -> Result<(Walk, Result<(), AuditFault>), StoreError> {
+    let work = move || {
+        let outcome = walk.slice(&lines, &checkpoints);
+        (walk, outcome)
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| StoreError::Internal("the walk along the audit log ended early".to_owned()))
+}
+
+/// Whether there is an anchor.
+async fn open_anchor(walk: &mut Walk, anchor: &Anchor) -> bool {
+    let name = anchor.path().display().to_string();
+    match anchor.notes().await {
+        Ok(Some(notes)) => walk.beside(&name, notes),
+        Ok(None) => return false,
+        Err(error) => walk.doubt(format!("{name} cannot be read: {error}")),
+    }
+    true
+}
+
+async fn epochs(reader: &Reader, proof: &Proof<'_>, after: i64) -> Result<Vec<Epoch>, StoreError> {
+    let rows = reader.rows(EPOCHS, values![after]).await?;
     let odd = || StoreError::Internal("a key of the audit log is cut".to_owned());
     let epoch = |row: &Row| {
         let (number, public, first_seq) = (row.int(0)?, row.blob(1)?, row.int(2)?);
@@ -175,134 +189,30 @@ async fn epochs(
             number,
             public: public.try_into().map_err(|_| odd())?,
             first_seq,
-            proven: is_proven(secrets, log_id, shown, row.blob(4)?)?,
+            proven: is_proven(proof.secrets, proof.log_id, shown, row.blob(4)?)?,
             named: false,
         })
     };
     rows.iter().map(epoch).collect()
 }
 
-struct Walk {
-    next: i64,
-    chain: Vec<u8>,
-    epochs: Vec<Epoch>,
-    restarts: Vec<i64>,
-}
-
-impl Walk {
-    fn from_start(log_id: Uuid, epochs: Vec<Epoch>) -> Walk {
-        Walk { next: 0, chain: genesis(log_id).to_vec(), epochs, restarts: Vec::new() }
-    }
-
-    /// Takes epochs that have begun meanwhile.
-    fn learn(&mut self, epochs: Vec<Epoch>) {
-        self.epochs.extend(epochs.into_iter().skip(self.epochs.len()));
-    }
-
-    fn newest(&self) -> i64 {
-        self.epochs.last().map_or(0, |epoch| epoch.number)
-    }
-
-    fn report(self, fault: Option<AuditFault>) -> AuditReport {
-        let key = self.epochs.last().map(|epoch| hex(epoch.public.get(..8).unwrap_or_default()));
-        AuditReport { checked: self.next, fault, restarts: self.restarts, key }
-    }
-
-    /// The newest key must be the engine's: whoever can only write to the database has made another.
-    fn foreign_key(&self, own: Option<Public>) -> Option<AuditFault> {
-        let last = self.epochs.last()?;
-        let foreign = own.is_some_and(|own| own != last.public) && last.first_seq < self.next;
-        foreign.then_some(AuditFault::Key { seq: last.first_seq })
-    }
-
-    fn step(&mut self, row: &Row) -> Result<Result<(), AuditFault>, StoreError> {
-        let seq = row.int(0)?;
-        if seq != self.next {
-            return Ok(Err(AuditFault::Deleted { seq: self.next }));
-        }
-        let text = row.blob(7)?;
-        let Some(record) = read(text) else { return Ok(Err(AuditFault::Modified { seq })) };
-        if record.get("prev").and_then(Json::as_text) != Some(&hex(&self.chain)) {
-            return Ok(Err(AuditFault::Unchained { seq }));
-        }
-        let leaf = leaf(text);
-        if row.blob(8)? != leaf {
-            return Ok(Err(AuditFault::Modified { seq }));
-        }
-        let chain = link(&self.chain, &leaf);
-        if row.blob(9)? != chain {
-            return Ok(Err(AuditFault::Unchained { seq }));
-        }
-        if !columns_match(row, &record)? {
-            return Ok(Err(AuditFault::Column { seq }));
-        }
-        if let Err(fault) = self.check_seal(row, &record, &chain)? {
-            return Ok(Err(fault));
-        }
-        self.next += 1;
-        self.chain = chain.to_vec();
-        Ok(Ok(()))
-    }
-
-    /// The seal is one of the key of the record's epoch, and that key was named by a record: its own first one, or the last one before.
-    fn check_seal(
-        &mut self,
-        row: &Row,
-        record: &Json,
-        chain: &[u8],
-    ) -> Result<Result<(), AuditFault>, StoreError> {
-        let seq = self.next;
-        let named = record.get("after").and_then(|after| after.get("seal_key"));
-        let named = named.and_then(Json::as_text);
-        let action = record.get("action").and_then(Json::as_text).unwrap_or_default();
-        let Some(at) = self.epochs.iter().rposition(|epoch| epoch.first_seq <= seq) else {
-            let unsealed = row.blob_or_none(10)?.is_none() && row.int(11)? == 0;
-            return Ok(if unsealed { Ok(()) } else { Err(AuditFault::Unsealed { seq }) });
-        };
-        if let Some(epoch) = self.epochs.get_mut(at) {
-            if epoch.first_seq == seq && !epoch.named && BEGINS.contains(&action) {
-                epoch.named = named == Some(&hex(&epoch.public));
-                if at > 0 {
-                    self.restarts.push(seq);
-                }
-            }
-            if !epoch.proven || !epoch.named {
-                return Ok(Err(AuditFault::Key { seq }));
-            }
-            let seal = row.blob_or_none(10)?.unwrap_or_default();
-            if row.int(11)? != epoch.number || !is_seal(&epoch.public, chain, seal) {
-                return Ok(Err(AuditFault::Unsealed { seq }));
-            }
-        }
-        if action == HAND_OVER
-            && let Some(next) = self.epochs.get_mut(at + 1).filter(|next| next.first_seq == seq + 1)
-        {
-            next.named = named == Some(&hex(&next.public));
-        }
-        Ok(Ok(()))
-    }
-}
-
-/// Acts whose records name the key that seals them and what follows.
-const BEGINS: [&str; 3] = ["store.created", "audit.sealing_started", "audit.key_lost"];
-/// The act whose record names the key that seals what follows.
-pub(crate) const HAND_OVER: &str = "audit.epoch";
-
-/// The record, when its text is the one canonical text of it.
-fn read(text: &[u8]) -> Option<Json> {
-    let record = Json::from_serde(&serde_json::from_slice(text).ok()?)?;
-    (write(&record).as_bytes() == text).then_some(record)
-}
-
-fn columns_match(row: &Row, record: &Json) -> Result<bool, StoreError> {
-    let at = |path: &[&str]| {
-        path.iter().try_fold(record, |value, key| value.get(key)).and_then(Json::as_text)
+fn line(row: &Row) -> Result<Line, StoreError> {
+    let text = |column| row.text_or_none(column).map(|text| text.map(str::to_owned));
+    let beside = Beside {
+        ts_us: row.int(1)?,
+        actor: text(2)?,
+        action: text(3)?,
+        channel: text(4)?,
+        target: text(5)?,
+        outcome: text(6)?,
+        leaf: row.blob(8)?.to_vec(),
+        chain: row.blob(9)?.to_vec(),
     };
-    Ok(record.get("seq") == Some(&Json::Int(row.int(0)?))
-        && at(&["ts"]) == Some(&rfc3339(row.int(1)?))
-        && at(&["actor", "id"]) == row.text_or_none(2)?
-        && at(&["action"]) == row.text_or_none(3)?
-        && at(&["target", "channel"]) == row.text_or_none(4)?
-        && at(&["target", "id"]) == row.text_or_none(5)?
-        && at(&["outcome"]) == row.text_or_none(6)?)
+    Ok(Line {
+        seq: row.int(0)?,
+        record: row.blob(7)?.to_vec(),
+        seal: row.blob_or_none(10)?.map(<[u8]>::to_vec),
+        epoch: row.int(11)?,
+        beside: Some(beside),
+    })
 }

@@ -37,6 +37,16 @@ pub(crate) fn check_folder(folder: &Path) -> Result<(), OpenError> {
     check(folder, &metadata, "others may enter it: its mode must be 0700")
 }
 
+/// Refuses a key in a file, when there is one, that others may read or that somebody else owns.
+pub(crate) fn check_key(path: &Path) -> Result<(), OpenError> {
+    match fs::metadata(path) {
+        Ok(metadata) => {
+            check(path, &metadata, "others may read or write it: its mode must be 0600")
+        }
+        Err(_) => Ok(()),
+    }
+}
+
 fn check(path: &Path, metadata: &fs::Metadata, problem: &'static str) -> Result<(), OpenError> {
     let refuse = |problem| Err(OpenError::Modes { path: path.to_owned(), problem });
     if metadata.uid() != rustix::process::geteuid().as_raw() {

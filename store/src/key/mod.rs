@@ -6,7 +6,7 @@ mod source;
 use phi::Secret;
 use sha2::{Digest, Sha256};
 
-pub(crate) use file::check_folder;
+pub(crate) use file::{check_folder, check_key};
 pub(crate) use source::{KeyState, find, make};
 
 /// The key-check value of a store key: enough to tell keys apart, nothing about the key.

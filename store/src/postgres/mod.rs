@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{Connection, Executor};
 
 use open::{DEADLINE, connect, lock};
-pub(crate) use open::{Place, look, open_readers, open_writers};
+pub(crate) use open::{Place, bare, is_free, look, open_readers, open_writers};
 
 use crate::backend::{Backend, Framing, Writing};
 use crate::error::StoreError;

@@ -80,6 +80,17 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
     }
 }
 
+/// A session without limits of time, for what is no engine.
+pub(crate) async fn bare(place: &Place) -> Result<PgConnection, OpenError> {
+    let unlimited = [("statement_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
+    connect(&place.options.clone().options(unlimited)).await
+}
+
+/// Whether no engine has the store open; while the session lasts, none can.
+pub(crate) async fn is_free(connection: &mut PgConnection) -> Result<bool, OpenError> {
+    lock(connection).await.map_err(|error| fault::opening(&error))
+}
+
 /// How a writing session plans. Its statements go by key and are planned once, perhaps while the tables are empty and a walk through all of
 /// them looks cheap: without these settings that plan would stay in force while the tables grow.
 const BY_KEY: [(&str, &str); 5] = [

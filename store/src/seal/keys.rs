@@ -33,6 +33,8 @@ coded! {
         Signature = 15, "signature";
         /// Private keys and other secrets of the store.
         Secret = 16, "secret";
+        /// What people sign in with: password hashes, second factors, recovery codes.
+        Auth = 17, "auth";
     }
 }
 

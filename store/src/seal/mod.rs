@@ -50,6 +50,8 @@ pub(crate) enum Column {
     SecondFactor = 9,
     /// The file with the private half of the key that seals the audit log
     AuditKey = 10,
+    /// `envelopes.passphrase`
+    Passphrase = 11,
 }
 
 impl Column {
@@ -65,6 +67,7 @@ impl Column {
         (Column::AuthorityKey, "authorities.private_key"),
         (Column::Password, "users.password"),
         (Column::SecondFactor, "users.second_factor"),
+        (Column::Passphrase, "envelopes.passphrase"),
     ];
 
     /// What people are told when it does not open.
@@ -78,6 +81,7 @@ impl Column {
             Column::Password => "a password",
             Column::SecondFactor => "a second factor",
             Column::AuditKey => "a key of the audit log",
+            Column::Passphrase => "a passphrase",
         }
     }
 }

@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 pub(crate) use lock::StoreLock;
-pub(crate) use open::{Place, open_readers, open_writer, stored};
+pub(crate) use open::{Place, bare_reader, made, open_readers, open_writer, stored};
 
 use crate::backend::{Backend, Framing, Writing};
 use crate::error::StoreError;

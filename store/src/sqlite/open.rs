@@ -81,14 +81,29 @@ pub(crate) async fn open_writer(
     place: &Place,
     lock: StoreLock,
 ) -> Result<SqliteBackend, OpenError> {
-    let made =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&place.file);
-    made.map_err(|error| {
-        OpenError::Unreachable(format!("{}: {}", place.file.display(), error.kind()))
-    })?;
-    let connection = writing(place).await?;
+    let connection = made(place).await?;
     let checkpoints = Checkpoints::start(options(&place.file).synchronous(SqliteSynchronous::Full));
     Ok(SqliteBackend { connection, texts: Texts::default(), checkpoints, _lock: lock })
+}
+
+/// A connection to a file that is made for its owner only, with nothing around it: for what is no engine.
+pub(crate) async fn made(place: &Place) -> Result<SqliteConnection, OpenError> {
+    make(place)?;
+    writing(place).await
+}
+
+/// A connection that only reads.
+pub(crate) async fn bare_reader(place: &Place) -> Result<SqliteConnection, OpenError> {
+    let options = options(&place.file).read_only(true);
+    options.connect().await.map_err(|error| fault::opening(&error))
+}
+
+fn make(place: &Place) -> Result<(), OpenError> {
+    let made =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&place.file);
+    made.map(drop).map_err(|error| {
+        OpenError::Unreachable(format!("{}: {}", place.file.display(), error.kind()))
+    })
 }
 
 async fn writing(place: &Place) -> Result<SqliteConnection, OpenError> {

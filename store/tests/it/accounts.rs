@@ -53,9 +53,17 @@ async fn sign_in(
     token: u8,
     factor: SecondFactor,
 ) -> Result<bool, StoreError> {
+    sign_in_at(store, user, token, (factor, now_us() + i64::from(token))).await
+}
+
+async fn sign_in_at(
+    store: &Store,
+    user: UserId,
+    token: u8,
+    (factor, now_us): (SecondFactor, i64),
+) -> Result<bool, StoreError> {
     let generation =
         store.users().await.unwrap().iter().find(|one| one.id == user).unwrap().generation;
-    let now_us = now_us() + i64::from(token);
     let session = NewSession {
         token: [token; 32],
         now_us,
@@ -180,6 +188,12 @@ async fn the_oldest_session_gives_way(home: Home) {
     );
     let left: Vec<u8> = store.sessions().await.unwrap().iter().map(|row| row.token[0]).collect();
     assert_eq!(left, [4, 2]);
+    // The one that has just begun is kept, whatever the clock says of the others.
+    for token in [6, 7, 5] {
+        let earlier = (SecondFactor::None, 1_700_000_000_000_000);
+        assert_eq!(sign_in_at(&store, user, token, earlier).await, Ok(true));
+        assert!(store.session(&[token; 32]).await.unwrap().is_some(), "{token}");
+    }
 }
 
 async fn the_last_owner_stays(home: Home) {

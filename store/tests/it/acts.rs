@@ -10,6 +10,7 @@ on_both!(
     only_one_of_two_discards_counts,
     a_settle_after_a_discard_changes_nothing,
     applied_revisions_are_kept,
+    a_first_revision_that_fails_leaves_no_channel,
     a_retired_channel_has_no_revision_until_it_is_applied_again,
     extending_keeps_the_lease_and_strands_what_is_removed,
     a_record_alone_is_written,
@@ -183,6 +184,16 @@ async fn applied_revisions_are_kept(home: Home) {
     assert_eq!(old.text, "one");
     assert_eq!(store.status(&Scope::All, 0).await.unwrap()[0].revision, Some(second));
     store.close().await.unwrap();
+}
+
+async fn a_first_revision_that_fails_leaves_no_channel(home: Home) {
+    let store = home.open().await;
+    let mut raw = crate::raw::Raw::of(&home).await;
+    assert!(raw.allows("alter table revisions rename to elsewhere").await);
+    let revision = NewRevision { text: "[source]".to_owned(), tables: Vec::new() };
+    store.apply(&Scope::All, &act("channel.apply"), &name("new"), revision).await.unwrap_err();
+    assert_eq!(home.number("select count(*) from channels").await, 0, "the next start makes it");
+    store.close().await.ok();
 }
 
 async fn a_retired_channel_has_no_revision_until_it_is_applied_again(home: Home) {

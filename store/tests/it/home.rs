@@ -66,8 +66,14 @@ impl Home {
     pub async fn try_open(&self) -> Result<Opened, OpenError> {
         let key = KeySource::File(self.key_file());
         let data = self.data();
-        let options =
-            Options { url: &self.url, key: &key, data_dir: &data, node: "test", version: "0.0.0" };
+        let options = Options {
+            url: &self.url,
+            key: &key,
+            data_dir: &data,
+            anchor: None,
+            node: "test",
+            version: "0.0.0",
+        };
         Store::open(options, now_us()).await
     }
 

@@ -57,7 +57,9 @@ async fn a_store_whose_key_is_not_right_is_refused_and_not_touched(home: Home) {
     assert!(!error.to_string().contains("abab"), "an error never quotes a key");
 
     fs::write(&path, &key).unwrap();
+    let day = data.join("keys/audit/epoch.key");
     let modes = [
+        (&day, [0o640, 0o604, 0o660], 0o600),
         (&path, [0o640, 0o604, 0o660], 0o600),
         (&folder, [0o750, 0o705, 0o770], 0o700),
         (&data, [0o750, 0o705, 0o770], 0o700),

@@ -6,12 +6,18 @@
 mod accounts;
 mod acks;
 mod acts;
+mod alerts;
+mod approvals;
 mod audit;
+mod backups;
+mod checkpoints;
+mod copies;
 mod deliveries;
 mod gone;
 mod home;
 mod hops;
 mod keys;
+mod ledger;
 mod lives;
 mod people;
 mod plans;
@@ -23,6 +29,7 @@ mod registry;
 mod remembered;
 mod replays;
 mod sealed;
+mod segments;
 
 /// Runs each behaviour on both databases.
 macro_rules! on_both {

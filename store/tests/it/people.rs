@@ -18,10 +18,12 @@ pub fn act_of(who: &str, action: &'static str) -> Act {
             auth: Some("test".to_owned()),
             session: None,
             source: None,
+            emergency: None,
         },
         action,
         purpose: Some("the ward asked".to_owned()),
         request: Some("req-1".to_owned()),
+        approval: None,
         now_us: now_us(),
     }
 }

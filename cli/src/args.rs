@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod backups;
 pub mod doctor;
 pub mod registry;
+pub mod retention;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -99,6 +100,8 @@ pub enum Verb {
     Alert(alerts::Alert),
     /// The store as a whole, while no engine has it open
     Store(Store),
+    /// How long messages stay, what is over, and what must stay
+    Retention(retention::Retention),
     /// Backups of the store
     Backup(backups::Backup),
     /// Put a backup back into an empty place

@@ -87,6 +87,7 @@ fn run(verb: Verb) -> Outcome {
         Verb::Security(args) => wait(false, verbs::security::run(args)),
         Verb::Alert(args) => wait(false, verbs::alert::run(args)),
         Verb::Store(args) => wait(false, verbs::store::run(args)),
+        Verb::Retention(args) => wait(false, verbs::retention::run(args)),
         Verb::Backup(args) => wait(false, verbs::backup::run(args)),
         Verb::Restore(args) => wait(false, verbs::backup::restore(args)),
         Verb::TestConnection(args) => wait(false, verbs::test_connection::run(args)),

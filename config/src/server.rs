@@ -8,6 +8,7 @@ use crate::field::{Choice, Field, Kind};
 use crate::item::Table;
 use crate::key_source::KeySource;
 use crate::parse::parse_toml;
+use crate::retention::{RETENTION_FIELDS, Retention};
 use crate::scope::Scope;
 use crate::section::Section;
 use crate::site::{Paths, Secrets, SiteFiles, host_name};
@@ -56,6 +57,8 @@ pub struct Server {
     pub directory: Option<Directory>,
     /// The audit log.
     pub audit: Audit,
+    /// How long messages stay.
+    pub retention: Retention,
     /// How backups are made by themselves.
     pub backup: Option<Backup>,
     /// Bytes of the store's disk to keep free; `None` = 5 % of it, at least 256 MiB and at most 4 GiB.
@@ -79,6 +82,7 @@ pub const SERVER_FIELDS: &[Field] = &[
     Field::optional("api", "The admin API.", Kind::Section(API_FIELDS)),
     Field::optional("directory", "An Active Directory or another LDAP server, by which people may sign in.", Kind::Section(DIRECTORY_FIELDS)),
     Field::optional("audit", "The audit log.", Kind::Section(AUDIT_FIELDS)),
+    Field::optional("retention", "How long messages stay in the store.", Kind::Section(RETENTION_FIELDS)),
     Field::optional("backup", "Backups of the store.", Kind::Section(BACKUP_FIELDS)),
     Field::optional("limits", "What the engine may use.", Kind::Section(LIMIT_FIELDS)),
     Field::optional("alerts", "What somebody should look at, and who is told.", Kind::Section(ALERT_FIELDS)),
@@ -167,7 +171,8 @@ impl Server {
         let (engine, store) = (part("server", ENGINE_FIELDS), part("store", STORE_FIELDS));
         let (api, limits) = (part("api", API_FIELDS), part("limits", LIMIT_FIELDS));
         let audit = part("audit", AUDIT_FIELDS);
-        let alerts = part("alerts", ALERT_FIELDS);
+        let (alerts, retention) =
+            (part("alerts", ALERT_FIELDS), part("retention", RETENTION_FIELDS));
 
         let directory = section.section("directory");
         let directory = directory.map(|directory| Directory::read(directory, diags).ok_or(()));
@@ -191,6 +196,7 @@ impl Server {
             api: Api::read(&api, profile, diags)?,
             directory: directory.transpose().ok()?,
             audit: Audit::read(&audit, acknowledges(&engine, SHORT_AUDIT), diags)?,
+            retention: Retention::read(&retention, diags)?,
             backup: backup.transpose().ok()?,
             disk_reserve: limits.size("disk_reserve"),
             alerts: Alerts::read(&alerts)?,

@@ -6,6 +6,7 @@ mod approvals;
 mod audit;
 mod backups;
 mod registry;
+mod retention;
 
 use std::sync::Arc;
 

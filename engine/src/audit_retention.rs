@@ -45,6 +45,9 @@ pub enum RetentionError {
         "more than {SHARE_PERCENT_MAX} % of the audit log would leave it at once: if the clock is right, `hilum audit archive --execute` does it"
     )]
     TooMany,
+    /// Somebody has said that nothing may leave.
+    #[error("a legal hold is in force: no record leaves the audit log")]
+    LegalHold,
     /// A month could not be taken out.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
@@ -95,6 +98,10 @@ impl Engine {
         }
         let (folder, recipients) =
             self.inner.audit_archive.as_ref().ok_or(RetentionError::NoArchive)?;
+        let holds = self.store().legal_holds().await?;
+        if holds.iter().any(|hold| hold.channel.is_none() && hold.lifted.is_none()) {
+            return Err(RetentionError::LegalHold);
+        }
         if needs_a_person && !a_person_says_so {
             return Err(RetentionError::TooMany);
         }
@@ -126,8 +133,8 @@ impl Engine {
                 }
                 self.inner.set_audit_problem(None);
             }
-            // Without an archive records stay, and the status says so.
-            Err(error @ RetentionError::NoArchive) => {
+            // Without an archive, or with a hold, records stay, and the status says so.
+            Err(error @ (RetentionError::NoArchive | RetentionError::LegalHold)) => {
                 self.inner.set_audit_problem(Some(error.to_string()));
             }
             Err(error) => {

@@ -27,6 +27,7 @@ use crate::last_words::LastWords;
 use crate::outbound::Way;
 use crate::posture;
 use crate::recovery;
+use crate::retention::Retaining;
 use crate::running::Running;
 use crate::site::Site;
 use crate::start_error::StartError;
@@ -80,6 +81,7 @@ pub(crate) struct Inner {
     /// Where backups go, and who can read them there.
     pub backup_to: Option<(PathBuf, Recipients)>,
     pub backups: Backups,
+    pub retaining: Retaining,
     /// Why they are still in it.
     audit_problem: Mutex<Option<String>>,
     pub paths: Paths,
@@ -151,6 +153,7 @@ impl Engine {
                 audit_archive: site.audit_archive.clone(),
                 backup_to: site.backup_to.clone(),
                 backups: Backups::default(),
+                retaining: Retaining::default(),
                 audit_problem: Mutex::default(),
                 paths: site.paths.clone(),
                 resources: Resources::default().with_peers(peers).with_programs(programs),

@@ -34,6 +34,7 @@ mod plan;
 mod posture;
 mod recovery;
 mod replay;
+mod retention;
 mod retry;
 mod running;
 mod selection;
@@ -59,6 +60,9 @@ pub use engine::{Books, Ended, Engine, StartOptions};
 pub use outbound::{Live, Way};
 pub use posture::Posture;
 pub use replay::{ReplayMode, ReplayOrder, Replayed};
+pub use retention::{
+    ChannelRetention, Cleared, PurgeRefused, RetentionProgress, RetentionStanding, keep_retention,
+};
 pub use selection::{Selection, group_name};
 pub use start_error::StartError;
 pub use status::{ChannelStatus, DestinationStatus, Status};

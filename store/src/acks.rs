@@ -13,7 +13,7 @@ use crate::receipt::{Committed, OnCommit, Receipt};
 use crate::seal::FreshKey;
 use crate::sql::{statements, values};
 use crate::state::Disposition;
-use crate::store::{Parts, Store, insert_key};
+use crate::store::{Parts, Store, insert_keys};
 
 statements! {
     /// Decided messages whose acknowledgement waits for nothing more, with how the deliveries that it depends on ended.
@@ -128,7 +128,7 @@ impl Store {
         on_commit: OnCommit,
     ) -> Result<(), StoreError> {
         let sealed = ack.map(|receipt| self.intake(lease).receipt(receipt)).transpose()?;
-        let made = sealed.map(|sealed| (sealed.row, sealed.key));
+        let made = sealed.map(|sealed| (sealed.row, sealed.keys));
         let (lease, parts) = (lease.clone(), std::sync::Arc::clone(&self.inner));
         self.seat(lease.channel())
             .run(move |session| {
@@ -190,7 +190,7 @@ async fn pay(
     parts: std::sync::Arc<Parts>,
     lease: &Lease,
     of: MessageId,
-    made: Option<(MessageRow, FreshKey)>,
+    made: Option<(MessageRow, Vec<FreshKey>)>,
     on_commit: OnCommit,
 ) -> Result<Done, StoreError> {
     if !parts.channels.is_owner(lease.channel().number(), lease.epoch()) {
@@ -199,11 +199,9 @@ async fn pay(
     if session.run(PAID, values![of.uuid()]).await? != 1 {
         return Err(StoreError::Refused("the message is acknowledged already"));
     }
-    let Some((row, key)) = made else { return Ok(Done::new(())) };
+    let Some((row, keys)) = made else { return Ok(Done::new(())) };
     let now_us = row.received_us;
-    if !key.key.is_committed() {
-        insert_key(session, &key.row, now_us).await?;
-    }
+    insert_keys(session, &keys, now_us).await?;
     let mut counts = Counts::default();
     count_message(&mut counts, &row);
     let mut group = Group { messages: vec![row], counts, now_us, ..Group::default() };
@@ -218,7 +216,7 @@ async fn pay(
         Err(Unwritten::Failed(error)) => return Err(error),
     }
     Ok(Done::new(()).and_then(move || {
-        key.key.set_committed();
+        keys.iter().for_each(|fresh| fresh.key.set_committed());
         parts.channels.advance(&group.messages);
         on_commit(Committed { seq });
     }))

@@ -26,6 +26,12 @@ pub(crate) trait Backend: Session {
     /// Writes a group: in a transaction of its own that is synced when this returns, or as a part of the open one.
     fn write<'a>(&'a mut self, group: &'a Group, framing: Framing) -> Writing<'a>;
 
+    /// Whether what is deleted from now on is written over, where that is not so in any case.
+    fn erase(&mut self, over: bool) -> Later<'_, ()>;
+
+    /// Gives some of the space that nothing is in back to the file system, outside of a transaction; whether there is more.
+    fn give_back(&mut self) -> Later<'_, bool>;
+
     /// Makes the connection usable again after it failed.
     fn recover(&mut self) -> Later<'_, ()>;
 

@@ -9,7 +9,9 @@ statements! {
     /// Waits for whatever an old session of ours is still doing with the channel.
     EPOCH_LOCKED = "select epoch from channel_owner where channel = $1",
         postgres: "select epoch from channel_owner where channel = $1 for update";
-    LAST_SEQ = "select coalesce(max(seq), 0) from messages where channel = $1";
+    /// A number that has left the store with its message is not given again.
+    LAST_SEQ = "select coalesce(max(n.seq), 0) from (select max(m.seq) as seq from messages m where m.channel = $1
+        union all select t.messages_seq from retention t where t.channel = $1) n";
 }
 
 /// Those of some channels, with their epochs, that have another owner.

@@ -9,7 +9,7 @@ use crate::group::{
 };
 use crate::ids::{ChannelId, MessageId};
 use crate::receipt::{AckPart, DeadOnArrival, Decision, DeliveryBody, NewDelivery, Receipt};
-use crate::seal::{self, Column, FreshKey, KeyRing, Place};
+use crate::seal::{self, Column, FreshKey, KeyRing, Place, Purpose};
 use crate::settle::{Settle, Settled};
 use crate::state::{DeliveryState, Disposition};
 use crate::token::Tokens;
@@ -25,10 +25,10 @@ pub(crate) struct Intake<'a> {
     pub name: &'a Name,
 }
 
-/// Rows and the data key that sealed them.
+/// Rows and the data keys that sealed them.
 pub(crate) struct Sealed<T> {
     pub row: T,
-    pub key: FreshKey,
+    pub keys: Vec<FreshKey>,
     /// Roughly what it weighs in memory.
     pub bytes: usize,
 }
@@ -46,8 +46,10 @@ impl Sealer<'_> {
 
 impl Intake<'_> {
     pub(crate) fn receipt(&self, receipt: Receipt) -> Result<Sealed<MessageRow>, StoreError> {
-        let key = self.ring.sealing(self.channel, receipt.received_us)?;
+        let key = self.ring.sealing(Purpose::Message, self.channel, receipt.received_us)?;
+        let of_row = self.ring.sealing(Purpose::Receipt, self.channel, receipt.received_us)?;
         let sealer = Sealer { key: &key, channel: self.channel };
+        let row_sealer = Sealer { key: &of_row, channel: self.channel };
         let id = receipt.id.uuid();
         let header = receipt.header;
         let duplicate = receipt.dedupe.then(|| {
@@ -73,7 +75,7 @@ impl Intake<'_> {
             parent: receipt.parent.map(MessageId::uuid),
             trace: (receipt.trace != receipt.id).then(|| receipt.trace.uuid()),
             peer: receipt.peer,
-            control_id: sealer.seal(Column::ControlId, id, header.control_id.as_bytes()),
+            control_id: row_sealer.seal(Column::ControlId, id, header.control_id.as_bytes()),
             control_token: self.tokens.control_id(&header.control_id),
             application: header.application,
             facility: header.facility,
@@ -97,7 +99,7 @@ impl Intake<'_> {
                 AckPart::For(id) => AckRow::Arrived(self.tokens.application_ack(self.name, &id)),
             },
         };
-        Ok(Sealed { row, key, bytes })
+        Ok(Sealed { row, keys: vec![key, of_row], bytes })
     }
 
     pub(crate) fn decided(
@@ -106,7 +108,7 @@ impl Intake<'_> {
         decision: Decision,
     ) -> Result<Sealed<DecideRow>, StoreError> {
         // The day of the key is the day of the message's id, which carries its time.
-        let key = self.ring.sealing(self.channel, time_of(message))?;
+        let key = self.ring.sealing(Purpose::Message, self.channel, time_of(message))?;
         let sealer = Sealer { key: &key, channel: self.channel };
         let mut bytes = 512;
         let (outcome, deliveries) = self.decision(&sealer, message.uuid(), decision, &mut bytes);
@@ -118,7 +120,7 @@ impl Intake<'_> {
             outcome,
             deliveries,
         };
-        Ok(Sealed { row, key, bytes })
+        Ok(Sealed { row, keys: vec![key], bytes })
     }
 
     fn decision(
@@ -183,7 +185,7 @@ impl Intake<'_> {
 
     pub(crate) fn settle(&self, settle: Settle) -> Result<Sealed<SettleRow>, StoreError> {
         let attempt = settle.attempt;
-        let key = self.ring.sealing(self.channel, attempt.started_us)?;
+        let key = self.ring.sealing(Purpose::Message, self.channel, attempt.started_us)?;
         let sealer = Sealer { key: &key, channel: self.channel };
         let place = attempt_place(settle.delivery.uuid(), attempt.started_us);
         let mut awaits = None;
@@ -221,7 +223,7 @@ impl Intake<'_> {
             awaits,
             wait: settle.wait,
         };
-        Ok(Sealed { row, key, bytes })
+        Ok(Sealed { row, keys: vec![key], bytes })
     }
 }
 

@@ -37,6 +37,7 @@ mod prepare;
 mod prune;
 mod read;
 mod receipt;
+mod retention;
 mod scope;
 mod seal;
 mod seats;
@@ -94,6 +95,7 @@ pub use receipt::{
     AckPart, Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit,
     Reason, Receipt, Received,
 };
+pub use retention::{Due, Kept, LegalHold, Periods, Purged, Standstill, StoreSize};
 pub use scope::Scope;
 pub use settle::{Attempt, Settle, SettleTicket, Settled, Wait};
 pub use state::{DeliveryState, Disposition, Origin, What};

@@ -36,11 +36,14 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(11, "0011_audit_segments.sql"),
     migration!(12, "0012_audit_ledger.sql"),
     migration!(13, "0013_roles.sql"),
+    migration!(14, "0014_retention.sql"),
 ];
 
 /// The first schemas whose stores have these keys.
 pub(crate) const SECRETS: i64 = 3;
 pub(crate) const AUTH: i64 = 11;
+/// The first schema whose data keys of messages seal nothing that stays as long as the row of a message.
+pub(crate) const RECEIPTS: i64 = 14;
 
 /// The newest schema that this program knows.
 pub(crate) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;

@@ -15,8 +15,9 @@ statements! {
     MAKE_CHANNEL = "insert into channels (name, created_us) values ($1, $2) on conflict (name) do nothing";
     OWN = "insert into channel_owner (channel, node, epoch, since_us) values ($1, $2, 1, $3)
         on conflict (channel) do update set node = excluded.node, epoch = channel_owner.epoch + 1, since_us = excluded.since_us";
-    EPOCH = "select o.epoch, (select coalesce(max(m.seq), 0) from messages m where m.channel = o.channel)
-        from channel_owner o where o.channel = $1";
+    /// A number that has left the store with its message is not given again.
+    EPOCH = "select o.epoch, (select coalesce(max(n.seq), 0) from (select max(m.seq) as seq from messages m where m.channel = $1
+        union all select t.messages_seq from retention t where t.channel = $1) n) from channel_owner o where o.channel = $1";
     KNOWN_DESTINATIONS = "select id, name, removed_us from destinations where channel = $1";
     MAKE_DESTINATION = "insert into destinations (channel, name, created_us) values ($1, $2, $3)
         on conflict (channel, name) do update set removed_us = null";

@@ -116,6 +116,7 @@ const SQLITE_IDS: &[&str] = &[
     "emergencies.id",
     "envelopes.id",
     "grants.user_id",
+    "legal_holds.id",
     "messages.body",
     "messages.id",
     "messages.parent",

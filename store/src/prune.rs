@@ -85,7 +85,7 @@ impl Stretch {
 }
 
 /// No id made at this time or later is smaller.
-fn first_id_at(time_us: i64) -> Uuid {
+pub(crate) fn first_id_at(time_us: i64) -> Uuid {
     let ms = u128::try_from(time_us.max(0) / 1_000).unwrap_or(0);
     Uuid::from_u128((ms & 0xffff_ffff_ffff) << 80)
 }

@@ -18,7 +18,7 @@ use crate::intake::{Intake, Sealed};
 use crate::lease::Lease;
 use crate::read::{Queued, QueuedDelivery, Reader, Undecided, Waiting};
 use crate::receipt::{Decision, OnCommit, Receipt, Received};
-use crate::seal::{DataKey, KeyRing, KeyRow};
+use crate::seal::{DataKey, FreshKey, KeyRing, KeyRow};
 use crate::seats::{Seat, Seats};
 use crate::settle::{Settle, SettleTicket};
 use crate::sql::{Session, statements, values};
@@ -92,7 +92,8 @@ impl Store {
         sealed: Sealed<T>,
         work: impl FnOnce(T) -> Work,
     ) -> Result<(), StoreError> {
-        let keys = if sealed.key.key.is_committed() { Vec::new() } else { vec![sealed.key] };
+        let mut keys = sealed.keys;
+        keys.retain(|fresh| !fresh.key.is_committed());
         let item = Item {
             channel: lease.channel().number(),
             epoch: lease.epoch(),
@@ -200,7 +201,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let settled = self.intake(from).settle(settle)?;
         let received = self.intake(to).receipt(receipt)?;
-        let keys = [settled.key, received.key].into_iter().filter(|key| !key.key.is_committed());
+        let keys = settled.keys.into_iter().chain(received.keys);
+        let keys = keys.filter(|fresh| !fresh.key.is_committed());
         let work = Work::Hop {
             settle: Box::new(settled.row),
             message: Box::new(received.row),
@@ -325,6 +327,18 @@ async fn wait<T>(
 ) -> Result<T, StoreError> {
     put?;
     outcome.await.unwrap_or(Err(StoreError::Closed))
+}
+
+/// Writes the rows of keys that are not on disk yet, so that what they sealed may follow.
+pub(crate) async fn insert_keys(
+    session: &mut dyn Session,
+    keys: &[FreshKey],
+    now_us: i64,
+) -> Result<(), StoreError> {
+    for fresh in keys.iter().filter(|fresh| !fresh.key.is_committed()) {
+        insert_key(session, &fresh.row, now_us).await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn insert_key(

@@ -40,6 +40,8 @@ enum Command {
     Job(Job),
     /// Everything before is written, or refused: a channel may move to another writer.
     Flush(oneshot::Sender<()>),
+    /// Gives some space back, outside of any transaction.
+    GiveBack(oneshot::Sender<Result<bool, StoreError>>),
     /// A channel comes from another writer, once that has flushed.
     Take(i64, oneshot::Receiver<()>),
     Close(oneshot::Sender<()>),
@@ -131,6 +133,13 @@ impl Desk {
                 .map(|value| *value)
                 .map_err(|_| StoreError::Internal("a job gave something else".to_owned()))
         })
+    }
+
+    /// Gives some space that nothing is in back to the file system, between groups; whether there is more.
+    pub(crate) async fn give_back(&self) -> Result<bool, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(Command::GiveBack(reply)).map_err(|_| self.gone())?;
+        answer.await.map_err(|_| self.gone())?
     }
 
     /// Says when everything before is written.
@@ -238,6 +247,7 @@ impl Writer {
                     self.write(assembled).await;
                 }
                 Some(Command::Job(job)) => self.act(job).await,
+                Some(Command::GiveBack(reply)) => self.give_back(reply).await,
                 Some(Command::Flush(flushed)) => drop(flushed.send(())),
                 Some(Command::Take(channel, flushed)) => self.coming.push((channel, flushed)),
                 Some(Command::Close(reply)) => break Some(reply),
@@ -508,6 +518,14 @@ impl Writer {
         }
     }
 
+    async fn give_back(&mut self, reply: oneshot::Sender<Result<bool, StoreError>>) {
+        let given = self.backend.give_back().await;
+        if let Err(error) = &given {
+            self.note(error);
+        }
+        let _nobody_waits = reply.send(given);
+    }
+
     async fn rest(&mut self) {
         if let Err(error) = self.backend.rest().await {
             self.note(&error);
@@ -528,6 +546,7 @@ impl Writer {
                 item.refuse(error.clone());
             }
             Command::Job(job) => drop(job.reply.send(Err(error.clone()))),
+            Command::GiveBack(reply) => drop(reply.send(Err(error.clone()))),
             Command::Flush(reply) | Command::Close(reply) => drop(reply.send(())),
             // It comes all the same, before anything that is asked for it.
             Command::Take(channel, flushed) => self.coming.push((channel, flushed)),

@@ -36,6 +36,7 @@ mod parts;
 mod passing;
 mod peers;
 mod poison;
+mod purges;
 mod receivers;
 mod requests;
 mod retention;

@@ -19,6 +19,7 @@ pub mod message;
 pub mod messages;
 pub mod peer;
 pub mod people;
+pub mod retention;
 pub mod schema;
 pub mod security;
 pub mod send;

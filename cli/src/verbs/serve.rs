@@ -8,7 +8,10 @@ use auth::{AccountError, AccountRules, Accounts, Cost, Registry};
 use config::Server;
 use console_api::{Listener, Service, Socket};
 use engine::site::Site;
-use engine::{Books, Clock, Ended, Engine, StartError, StartOptions, keep_audit_log, keep_backups};
+use engine::{
+    Books, Clock, Ended, Engine, StartError, StartOptions, keep_audit_log, keep_backups,
+    keep_retention,
+};
 use store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -42,6 +45,7 @@ pub async fn run(args: Serve) -> Outcome {
         tokio::spawn(Arc::clone(&registry).keep()),
         tokio::spawn(keep_audit_log(engine.clone())),
         tokio::spawn(keep_backups(engine.clone())),
+        tokio::spawn(keep_retention(engine.clone())),
     ];
     let (stop, stopped) = watch::channel(false);
     let api = serve_api(&engine, (registry, accounts), (&data, &server, tls), stopped).await?;

@@ -99,6 +99,7 @@ pub const CODES: &[Code] = &[
     page!("C0414"),
     page!("C0415"),
     page!("C0416"),
+    page!("C0417"),
     page!("C0421"),
     page!("C0422"),
     page!("C0423"),

@@ -185,8 +185,10 @@ async fn a_negative_answer_keeps_the_connection() {
 
 #[tokio::test]
 async fn a_receiver_that_is_down_is_tried_later_and_the_try_does_not_count() {
-    let (listener, mut sender) = receiver().await;
-    drop(listener);
+    // Bound and not listening: nobody else can be given the port meanwhile.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut sender = Sender::new(to(closed.local_addr().unwrap()));
     let outcome = deliver(&mut sender, &message("1")).await;
     assert_eq!(told(&outcome), Told::Later("unreachable", false));
     assert!(text(&outcome).contains("refused"), "{}", text(&outcome));

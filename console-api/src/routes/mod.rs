@@ -11,6 +11,7 @@ mod look;
 mod openapi;
 mod people;
 mod registry;
+mod retention;
 mod table;
 mod tokens;
 
@@ -45,6 +46,7 @@ pub fn table() -> Vec<Route> {
         approvals::routes(),
         audit::routes(),
         backups::routes(),
+        retention::routes(),
         alerts::routes(),
     ];
     routes.extend(more.into_iter().flatten());

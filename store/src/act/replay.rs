@@ -16,10 +16,10 @@ use crate::ids::{ChannelId, DeliveryId, DestinationId, MessageId};
 use crate::lease::Lease;
 use crate::receipt::{Committed, Decision, OnCommit};
 use crate::scope::Scope;
-use crate::seal::{self, Column, FreshKey, Place};
+use crate::seal::{self, Column, FreshKey, Place, Purpose};
 use crate::sql::{Row, Session, row, statements, values};
 use crate::state::{DeliveryState, Disposition, Origin};
-use crate::store::{Parts, Store, insert_key};
+use crate::store::{Parts, Store, insert_keys};
 use crate::token::LaneKey;
 
 statements! {
@@ -34,6 +34,7 @@ statements! {
     SUPERSEDE_DEAD_AT = "update deliveries set superseded_by = $2 where message = $1 and state = 21 and superseded_by is null
         and destination = $3";
     LANES = "select lane, 0 from deliveries where id = $1 union all select lane, n from delivery_keys where delivery = $1 order by 2";
+    HAS_BODY = "select 1 from bodies where id = $1";
     TOKEN = "select result from act_tokens where token = $1";
     KEEP_TOKEN = "insert into act_tokens (token, result, created_us) values ($1, $2, $3)";
 }
@@ -85,7 +86,7 @@ struct Order {
     destinations: Vec<DestinationId>,
     /// The control id, sealed for the new row.
     control_id: Vec<u8>,
-    key: FreshKey,
+    keys: Vec<FreshKey>,
     token: Option<String>,
 }
 
@@ -95,8 +96,8 @@ struct Made {
     deliveries: Vec<DeliveryRow>,
     outcome: Option<OutcomeRow>,
     destinations: Vec<DestinationId>,
-    /// The key that sealed something in it.
-    key: Option<FreshKey>,
+    /// The keys that sealed something in it.
+    keys: Vec<FreshKey>,
 }
 
 #[derive(Clone, Copy)]
@@ -149,7 +150,7 @@ impl Store {
             let sealed = self.intake(lease).decided(replay.id, decision)?;
             made.deliveries = sealed.row.deliveries;
             made.outcome = Some(sealed.row.outcome);
-            made.key = Some(sealed.key);
+            made.keys = sealed.keys;
         }
         let (of, source) = (Of::Message(replay.of), replay.of.uuid());
         self.replay((scope, act, lease), (replay.id, of, replay.token, source), made, on_commit)
@@ -180,14 +181,12 @@ impl Store {
             .open(channel, Column::ControlId, source, sealed.blob(0)?)
             .await
             .unwrap_or_default();
-        let key = match made.key {
-            Some(key) => key,
-            None => self.inner.ring.sealing(channel, act.now_us)?,
-        };
+        let key = self.inner.ring.sealing(Purpose::Receipt, channel, act.now_us)?;
         let place = Place { channel, column: Column::ControlId, row: id.uuid() };
         let control_id = seal::seal(&key.key, place, &plain);
-        let Made { deliveries, outcome, destinations, .. } = made;
-        let order = Order { id, of, deliveries, outcome, destinations, control_id, key, token };
+        let Made { deliveries, outcome, destinations, mut keys } = made;
+        keys.push(key);
+        let order = Order { id, of, deliveries, outcome, destinations, control_id, keys, token };
         let (job_act, lease) = (act.clone(), lease.clone());
         self.act(channel.number(), act, move |session, parts| {
             Box::pin(
@@ -241,10 +240,8 @@ async fn carry_out(
     let (source, body, old) = source(session, channel, order.of).await?;
     let (id, of) = (order.id, order.of);
     let destinations = order.destinations.clone();
-    let key = order.key.clone();
-    if !key.key.is_committed() {
-        insert_key(session, &key.row, act.now_us).await?;
-    }
+    let keys = order.keys.clone();
+    insert_keys(session, &keys, act.now_us).await?;
     let mut group = group(&source, body, order, channel, act.now_us)?;
     parts.channels.number(&mut group.messages);
     let seq = group.messages.first().map_or(0, |message| message.seq);
@@ -270,7 +267,7 @@ async fn carry_out(
         .await?;
     let replayed = Replayed { message: id, seq, repeated: false };
     Ok(Done::new(replayed).and_then(move || {
-        key.key.set_committed();
+        keys.iter().for_each(|fresh| fresh.key.set_committed());
         parts.channels.advance(&group.messages);
         on_commit(Committed { seq });
     }))
@@ -309,6 +306,11 @@ async fn source(
         Some(id) => id,
         None => source.id_or_none(10)?.unwrap_or(message),
     };
+    if row(session, HAS_BODY, values![body]).await?.is_none() {
+        return Err(StoreError::Refused(
+            "the bytes of the message are over: their time in the store has ended",
+        ));
+    }
     Ok((source, body, message))
 }
 

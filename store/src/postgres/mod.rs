@@ -4,6 +4,7 @@ mod bind;
 mod fault;
 mod group;
 mod open;
+mod space;
 
 use std::future::Future;
 
@@ -12,6 +13,7 @@ use sqlx::{Connection, Executor};
 
 use open::{DEADLINE, connect, lock};
 pub(crate) use open::{Place, bare, is_free, look, open_readers, open_writers};
+pub(crate) use space::vacuum;
 
 use crate::backend::{Backend, Framing, Writing};
 use crate::error::StoreError;
@@ -170,6 +172,15 @@ impl Backend for PostgresBackend {
             }
             written
         })
+    }
+
+    fn erase(&mut self, _over: bool) -> Later<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// A server does that with a session of its own: see `space`.
+    fn give_back(&mut self) -> Later<'_, bool> {
+        Box::pin(async { Ok(false) })
     }
 
     fn recover(&mut self) -> Later<'_, ()> {

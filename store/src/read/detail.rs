@@ -35,7 +35,9 @@ statements! {
     /// Acknowledgements that ended waits of a message's deliveries.
     ACKS = "select delivery, ack from awaited_acks where message = $1 and ack is not null";
     ACKNOWLEDGES = "select d.message from arrived_acks a join deliveries d on d.id = a.delivery where a.message = $1";
-    DELIVERY_BODY = "select d.message, d.own_body, m.body, d.channel from deliveries d join messages m on m.id = d.message where d.id = $1";
+    DELIVERY_BODY = "select d.message, d.own_body, m.body, d.channel, m.seq from deliveries d join messages m on m.id = d.message where d.id = $1";
+    IS_OVER = "select 1 from retention t where t.channel = $1 and t.bodies_seq >= $2
+        and not exists (select 1 from kept_messages k where k.channel = $1 and k.seq = $2)";
     RESPONSE = "select d.channel, a.response from deliveries d join attempts a on a.message = d.message and a.delivery = d.id \
         where d.id = $1 and a.started_us = $2";
 }
@@ -283,7 +285,7 @@ impl Reader {
                     .await?
                     .ok_or(StoreError::NotFound("message"))?;
                 let body = row.id_or_none(25)?.unwrap_or(id.uuid());
-                self.body(ChannelId::from_number(channel.id), body).await.map(Phi::new)
+                self.body_while_it_stays((channel.id, row.int(2)?), body).await
             }
             BodyOf::Delivery(id) => {
                 let row = self
@@ -299,7 +301,7 @@ impl Reader {
                 } else {
                     row.id_or_none(2)?.unwrap_or(row.id(0)?)
                 };
-                self.body(ChannelId::from_number(channel.id), body).await.map(Phi::new)
+                self.body_while_it_stays((channel.id, row.int(4)?), body).await
             }
             BodyOf::Response { delivery, started_us } => {
                 let row = self.row(RESPONSE, values![delivery.uuid(), started_us]).await?;
@@ -315,6 +317,24 @@ impl Reader {
                     .await?;
                 Ok(Phi::new(Bytes::from(plain)))
             }
+        }
+    }
+}
+
+impl Reader {
+    /// A body, or that it has left the store: one that is missing before its time is not over, but damage.
+    async fn body_while_it_stays(
+        &self,
+        (channel, seq): (i64, i64),
+        id: Uuid,
+    ) -> Result<Phi<Bytes>, StoreError> {
+        match self.body(ChannelId::from_number(channel), id).await {
+            Err(StoreError::Unreadable(_))
+                if self.row(IS_OVER, values![channel, seq]).await?.is_some() =>
+            {
+                Err(StoreError::NotFound("body any more: its time in the store is over"))
+            }
+            body => body.map(Phi::new),
         }
     }
 }

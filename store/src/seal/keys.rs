@@ -19,7 +19,7 @@ pub(crate) type DataKeyId = [u8; 8];
 coded! {
     /// What a data key is for. Each purpose has keys of its own.
     Purpose {
-        /// Bodies, responses, error texts: per channel and day.
+        /// Bodies, responses, error texts, which leave together: per channel and day.
         Message = 10, "message";
         /// Search tokens.
         Index = 11, "index";
@@ -35,6 +35,8 @@ coded! {
         Secret = 16, "secret";
         /// What people sign in with: password hashes, second factors, recovery codes.
         Auth = 17, "auth";
+        /// Control ids, which stay as long as the rows of their messages: per channel and day.
+        Receipt = 18, "receipt";
     }
 }
 

@@ -21,8 +21,8 @@ pub(crate) struct KeyRing {
 
 #[derive(Default)]
 struct Inner {
-    /// By channel and day. Around midnight two days are in use at once.
-    sealing: HashMap<(i64, i64), FreshKey>,
+    /// By purpose, channel and day. Around midnight two days are in use at once.
+    sealing: HashMap<(Purpose, i64, i64), FreshKey>,
     opening: HashMap<DataKeyId, Arc<DataKey>>,
 }
 
@@ -43,30 +43,43 @@ impl KeyRing {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key of a channel for the day of `now_us`.
-    pub(crate) fn sealing(&self, channel: ChannelId, now_us: i64) -> Result<FreshKey, StoreError> {
+    /// The key of a channel for a purpose and the day of `now_us`.
+    pub(crate) fn sealing(
+        &self,
+        purpose: Purpose,
+        channel: ChannelId,
+        now_us: i64,
+    ) -> Result<FreshKey, StoreError> {
         let day = now_us.div_euclid(DAY_US);
+        let place = (purpose, channel.number(), day);
         let mut inner = self.inner();
-        if let Some(fresh) = inner.sealing.get(&(channel.number(), day)) {
+        if let Some(fresh) = inner.sealing.get(&place) {
             return Ok(fresh.clone());
         }
         let (key, row) = self
             .wrapping
-            .make(Purpose::Message, channel.number(), day)
+            .make(purpose, channel.number(), day)
             .map_err(|_| StoreError::Internal("a data key could not be made".to_owned()))?;
         let fresh = FreshKey { key: Arc::new(key), row: Arc::new(row) };
         inner.remember(&fresh.key);
         if inner.sealing.len() >= SEALING_MAX {
             // Days that are over. A key whose row is on its way is held by what it sealed.
-            inner.sealing.retain(|(_, known), _| *known >= day - 1);
+            inner.sealing.retain(|(_, _, known), _| *known >= day - 1);
         }
-        inner.sealing.insert((channel.number(), day), fresh.clone());
+        inner.sealing.insert(place, fresh.clone());
         Ok(fresh)
     }
 
     /// A key that was used or read before.
     pub(crate) fn known(&self, id: &DataKeyId) -> Option<Arc<DataKey>> {
         self.inner().opening.get(id).cloned()
+    }
+
+    /// Lets go of keys that were destroyed: nothing is opened or sealed with them any more.
+    pub(crate) fn forget(&self, ids: &[DataKeyId]) {
+        let mut inner = self.inner();
+        inner.sealing.retain(|_, fresh| !ids.contains(fresh.key.id()));
+        inner.opening.retain(|id, _| !ids.contains(id));
     }
 
     /// Unwraps the row of a key, for opening.
@@ -95,15 +108,30 @@ mod tests {
     use super::*;
     use crate::key::StoreKey;
 
+    fn sealing(ring: &KeyRing, channel: i64, now_us: i64) -> FreshKey {
+        ring.sealing(Purpose::Message, ChannelId::from_number(channel), now_us).unwrap()
+    }
+
     #[test]
-    fn a_channel_has_one_key_a_day() {
+    fn a_destroyed_key_is_used_for_nothing() {
         let ring = KeyRing::new(Wrapping::new(&StoreKey::random()));
-        let id =
-            |channel, now| *ring.sealing(ChannelId::from_number(channel), now).unwrap().key.id();
+        let first = *sealing(&ring, 1, 0).key.id();
+        let other = *sealing(&ring, 2, 0).key.id();
+        ring.forget(&[first]);
+        assert!(ring.known(&first).is_none() && ring.known(&other).is_some());
+        assert_ne!(*sealing(&ring, 1, 0).key.id(), first);
+    }
+
+    #[test]
+    fn a_channel_has_one_key_a_day_for_each_purpose() {
+        let ring = KeyRing::new(Wrapping::new(&StoreKey::random()));
+        let id = |channel, now| *sealing(&ring, channel, now).key.id();
         assert_eq!(id(1, 0), id(1, DAY_US - 1));
         assert_ne!(id(1, 0), id(2, 0));
         let first = id(1, 0);
         assert_ne!(first, id(1, DAY_US));
+        let receipt = ring.sealing(Purpose::Receipt, ChannelId::from_number(1), 0).unwrap();
+        assert_ne!(first, *receipt.key.id());
         assert!(ring.known(&first).is_some());
     }
 
@@ -111,7 +139,7 @@ mod tests {
     fn a_row_read_back_gives_the_key_and_a_bad_one_none() {
         let store_key = StoreKey::random();
         let ring = KeyRing::new(Wrapping::new(&store_key));
-        let fresh = ring.sealing(ChannelId::from_number(1), 0).unwrap();
+        let fresh = sealing(&ring, 1, 0);
         let later = KeyRing::new(Wrapping::new(&store_key));
         assert!(later.known(fresh.key.id()).is_none());
         assert!(later.learn(&fresh.row).is_some());

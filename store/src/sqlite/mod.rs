@@ -6,6 +6,7 @@ mod fault;
 mod group;
 mod lock;
 mod open;
+mod space;
 mod texts;
 
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
@@ -141,6 +142,20 @@ impl Backend for SqliteBackend {
             }
             written
         })
+    }
+
+    fn erase(&mut self, over: bool) -> Later<'_, ()> {
+        let text = if over { "pragma secure_delete = on" } else { "pragma secure_delete = off" };
+        Box::pin(async move {
+            // It takes effect while it is prepared: one that is prepared already does nothing.
+            let query = sqlx::query(text).persistent(false);
+            let done = self.connection.execute(query).await;
+            done.map(drop).map_err(|error| fault::writing(&error))
+        })
+    }
+
+    fn give_back(&mut self) -> Later<'_, bool> {
+        Box::pin(space::give_back(&mut self.connection))
     }
 
     fn recover(&mut self) -> Later<'_, ()> {

@@ -28,6 +28,7 @@ mod receipts;
 mod registry;
 mod remembered;
 mod replays;
+mod retention;
 mod sealed;
 mod segments;
 

@@ -290,7 +290,8 @@ async fn a_store_of_before_gets_its_key_for_secrets() {
     home.tamper(include_str!("../../../migrations/sqlite/0001_store.sql")).await;
     let copied = format!(
         "attach '{}' as new; insert into schema_version values (1, 0); insert into meta select * from new.meta;
-         insert into data_keys select * from new.data_keys where purpose not in (16, 17);
+         insert into data_keys select id, purpose, channel, day, kek_id, wrapped, commitment, created_us, null
+         from new.data_keys where purpose not in (16, 17);
          insert into audit_log select seq, ts_us, actor_id, action, channel_id, target_id, outcome, rec, leaf, chain, null, null
          from new.audit_log; insert into audit_head select one, next_seq, chain from new.audit_head",
         new.display()

@@ -1,0 +1,223 @@
+//! What leaves with a few messages, in one transaction.
+
+use uuid::Uuid;
+
+use super::Periods;
+use crate::backend::Backend;
+use crate::error::StoreError;
+use crate::prune::first_id_at;
+use crate::sql::{Session, Statement, Value, row, statements, values};
+
+statements! {
+    HELD = "select count(*) from legal_holds where lifted_us is null and (channel is null or channel = $1)";
+    /// Messages that stay although the others around them are over.
+    KEEP = "insert into kept_messages (channel, seq) select m.channel, m.seq from message_rest m
+        where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not (m.is_open = 0 and m.is_dead = 0 and m.final_us < $4 and m.discarded_us < $5
+        and (m.superseded_by is null or m.superseded_by < $6) and (m.delivery_superseded_by is null or m.delivery_superseded_by < $6)
+        and m.used_seq <= $7 and m.used_by_kept = 0) on conflict do nothing";
+    /// Those that stayed and are over now, the newest first: one that replays another comes before it.
+    RELEASED = "select m.seq from kept_messages k join message_rest m on m.channel = k.channel and m.seq = k.seq
+        where k.channel = $1 and k.seq > $2 and k.seq <= $3
+        and m.is_open = 0 and m.is_dead = 0 and m.final_us < $4 and m.discarded_us < $5
+        and (m.superseded_by is null or m.superseded_by < $6) and (m.delivery_superseded_by is null or m.delivery_superseded_by < $6)
+        and m.used_seq <= $7 and m.used_by_kept = 0 order by k.seq desc limit 100";
+    RELEASE = "delete from kept_messages where channel = $1 and seq = $2";
+    GOING = "select count(*) from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq)";
+
+    BODIES = "delete from bodies where id in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
+    OWN_BODIES = "delete from bodies where id in (select d.id from messages m join deliveries d on d.message = m.id
+        where m.channel = $1 and m.seq > $2 and m.seq <= $3 and d.own_body <> 0
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
+    TRIES = "update attempts set response = null, error = null where (response is not null or error is not null)
+        and message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
+    DELIVERY_ERRORS = "update deliveries set error = null where error is not null
+        and message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
+    MESSAGE_ERRORS = "update messages set error = null where channel = $1 and seq > $2 and seq <= $3 and error is not null
+        and not exists (select 1 from kept_messages k where k.channel = messages.channel and k.seq = messages.seq)";
+    BODIES_GONE = "update retention set bodies_seq = case when bodies_seq < $2 then $2 else bodies_seq end,
+        bodies_gone = bodies_gone + $3, ran_us = $4 where channel = $1";
+
+    /// The first message of a slice whose row has to stay for now.
+    NOT_YET = "select coalesce(min(m.seq), 0) from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3 and m.final_us >= $4
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq)";
+    LANES = "delete from delivery_keys where delivery in (select d.id from messages m join deliveries d on d.message = m.id
+        where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
+    ATTEMPTS = "delete from attempts where message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
+    AWAITED = "delete from awaited_acks where delivery in (select d.id from messages m join deliveries d on d.message = m.id
+        where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
+    ARRIVED = "delete from arrived_acks where message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
+    OWED = "delete from owed_acks where message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
+    DELIVERIES = "delete from deliveries where message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
+    MESSAGES = "delete from messages where channel = $1 and seq > $2 and seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = messages.channel and k.seq = messages.seq)";
+    MESSAGES_GONE = "update retention set messages_seq = case when messages_seq < $2 then $2 else messages_seq end,
+        messages_gone = messages_gone + $3, ran_us = $4 where channel = $1";
+}
+
+/// What must lie behind a message whose bodies leave.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// It came to rest before this time.
+    final_us: i64,
+    /// Somebody discarded what was dead of it before this time.
+    discarded_us: i64,
+    /// What was made to take its place was made before this.
+    superseded: Uuid,
+    /// No message behind this one is a replay of it; those before are over themselves, or kept.
+    used_seq: i64,
+}
+
+impl Limits {
+    pub(super) fn by_time(periods: Periods, now_us: i64) -> Limits {
+        let dead_us = now_us.saturating_sub(periods.dead_us);
+        Limits {
+            final_us: now_us.saturating_sub(periods.bodies_us),
+            discarded_us: dead_us,
+            superseded: first_id_at(dead_us),
+            used_seq: 0,
+        }
+    }
+
+    /// For those that leave because there are too many of them.
+    pub(super) fn by_size(periods: Periods, now_us: i64) -> Limits {
+        Limits { final_us: now_us, ..Limits::by_time(periods, now_us) }
+    }
+
+    /// Behind the mark up to which bodies have left.
+    pub(super) fn behind(self, bodies_seq: i64) -> Limits {
+        Limits { used_seq: bodies_seq, ..self }
+    }
+
+    pub(super) fn values(self, channel: i64, (after, to): (i64, i64)) -> Vec<Value> {
+        let Limits { final_us, discarded_us, superseded, used_seq } = self;
+        values![channel, after, to, final_us, discarded_us, superseded, used_seq]
+    }
+}
+
+/// What left in a transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gone {
+    /// Messages whose bodies left.
+    pub bodies: i64,
+    /// Messages that left.
+    pub messages: i64,
+    /// The last one that was gone through.
+    pub to: i64,
+    /// Somebody has said meanwhile that nothing may leave.
+    pub is_held: bool,
+}
+
+/// Whether somebody has said that nothing of a channel may leave.
+pub(super) async fn is_held(session: &mut dyn Session, channel: i64) -> Result<bool, StoreError> {
+    let row = row(session, HELD, values![channel]).await?;
+    Ok(row.map_or(Ok(0), |row| row.int(0))? > 0)
+}
+
+/// Takes out the bodies of messages, but of those that stay.
+pub(super) async fn bodies(
+    session: &mut dyn Backend,
+    channel: i64,
+    (after, to): (i64, i64),
+    (limits, now_us): (Limits, i64),
+) -> Result<Gone, StoreError> {
+    if is_held(session, channel).await? {
+        return Ok(Gone { is_held: true, ..Gone::default() });
+    }
+    session.run(KEEP, limits.values(channel, (after, to))).await?;
+    let gone = erase_bodies(session, channel, (after, to)).await?;
+    session.run(BODIES_GONE, values![channel, to, gone, now_us]).await?;
+    Ok(Gone { bodies: gone, to, ..Gone::default() })
+}
+
+/// Takes out the bodies of those that had stayed and are over now; with its row one that the rows have been gone through beyond.
+pub(super) async fn released(
+    session: &mut dyn Backend,
+    channel: i64,
+    (bodies_seq, messages_seq, before): (i64, i64, i64),
+    (limits, now_us): (Limits, i64),
+) -> Result<Gone, StoreError> {
+    let mut gone = Gone::default();
+    if is_held(session, channel).await? {
+        return Ok(Gone { is_held: true, ..gone });
+    }
+    let limits = limits.behind(bodies_seq);
+    for found in session.rows(RELEASED, limits.values(channel, (0, before - 1))).await? {
+        let seq = found.int(0)?;
+        gone.to = seq;
+        session.run(RELEASE, values![channel, seq]).await?;
+        gone.bodies += erase_bodies(session, channel, (seq - 1, seq)).await?;
+        if seq <= messages_seq {
+            gone.messages += erase_rows(session, channel, (seq - 1, seq)).await?;
+        }
+    }
+    session.run(BODIES_GONE, values![channel, 0, gone.bodies, now_us]).await?;
+    session.run(MESSAGES_GONE, values![channel, 0, gone.messages, now_us]).await?;
+    Ok(gone)
+}
+
+/// Takes out the rows of messages that came to rest before a time, but of those that stay.
+pub(super) async fn rows(
+    session: &mut dyn Backend,
+    channel: i64,
+    (after, to): (i64, i64),
+    (before_us, now_us): (i64, i64),
+) -> Result<Gone, StoreError> {
+    if is_held(session, channel).await? {
+        return Ok(Gone { is_held: true, ..Gone::default() });
+    }
+    let stays = row(session, NOT_YET, values![channel, after, to, before_us]).await?;
+    let stays = stays.map_or(Ok(0), |row| row.int(0))?;
+    let to = if stays > 0 { stays - 1 } else { to };
+    let gone = erase_rows(session, channel, (after, to)).await?;
+    session.run(MESSAGES_GONE, values![channel, to, gone, now_us]).await?;
+    Ok(Gone { messages: gone, to, ..Gone::default() })
+}
+
+async fn erase_bodies(
+    session: &mut dyn Backend,
+    channel: i64,
+    range: (i64, i64),
+) -> Result<i64, StoreError> {
+    let going = count(session, GOING, channel, range).await?;
+    session.erase(true).await?;
+    for statement in [BODIES, OWN_BODIES, TRIES, DELIVERY_ERRORS, MESSAGE_ERRORS] {
+        session.run(statement, values![channel, range.0, range.1]).await?;
+    }
+    session.erase(false).await?;
+    Ok(going)
+}
+
+async fn erase_rows(
+    session: &mut dyn Backend,
+    channel: i64,
+    range: (i64, i64),
+) -> Result<i64, StoreError> {
+    session.erase(true).await?;
+    for statement in [LANES, ATTEMPTS, AWAITED, ARRIVED, OWED, DELIVERIES] {
+        session.run(statement, values![channel, range.0, range.1]).await?;
+    }
+    let gone = session.run(MESSAGES, values![channel, range.0, range.1]).await?;
+    session.erase(false).await?;
+    Ok(i64::try_from(gone).unwrap_or(i64::MAX))
+}
+
+async fn count(
+    session: &mut dyn Session,
+    statement: Statement,
+    channel: i64,
+    (after, to): (i64, i64),
+) -> Result<i64, StoreError> {
+    let row = row(session, statement, values![channel, after, to]).await?;
+    row.map_or(Ok(0), |row| row.int(0))
+}

@@ -106,6 +106,8 @@ permissions! {
     BackupCreate = "backup.create",
     /// Take what is over out of the engine.
     RetentionManage = "retention.manage",
+    /// See what keys there are, change the store key, and make copies of it for those who keep it.
+    KeyManage = "key.manage",
 }
 
 impl Permission {
@@ -119,7 +121,7 @@ impl Permission {
             | ApprovalDecide => true,
             PeerRead | PeerWrite | PeerRevoke | CaManage | UserRead | UserManage | RoleManage
             | SessionManage | TokenManage | AuditRead | AuditExport | AuditVerify
-            | BackupCreate | RetentionManage => false,
+            | BackupCreate | RetentionManage | KeyManage => false,
         }
     }
 }

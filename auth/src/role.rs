@@ -123,6 +123,7 @@ pub const ROLES: &[Role] = &[
             AuditVerify,
             BackupCreate,
             RetentionManage,
+            KeyManage,
         ],
     },
     Role {
@@ -142,6 +143,11 @@ pub const ROLES: &[Role] = &[
         name: "user-admin",
         doc: "Adds people, disables and unlocks them.",
         permissions: &[UserRead, UserManage, SessionManage, TokenManage],
+    },
+    Role {
+        name: "key-custodian",
+        doc: "Changes the store key, has copies of it made for those who keep it, and looks after the certificate authority.",
+        permissions: &[MonitorRead, PeerRead, CaManage, KeyManage],
     },
     Role {
         name: "auditor",

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod alerts;
 pub mod backups;
 pub mod doctor;
+pub mod keys;
 pub mod registry;
 pub mod retention;
 
@@ -102,6 +103,8 @@ pub enum Verb {
     Store(Store),
     /// How long messages stay, what is over, and what must stay
     Retention(retention::Retention),
+    /// The store key, its change, and copies of it
+    Keys(keys::Keys),
     /// Backups of the store
     Backup(backups::Backup),
     /// Put a backup back into an empty place

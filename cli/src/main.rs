@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod args;
+mod begun;
 mod capsule;
 mod exit;
 mod load;
@@ -88,6 +89,7 @@ fn run(verb: Verb) -> Outcome {
         Verb::Alert(args) => wait(false, verbs::alert::run(args)),
         Verb::Store(args) => wait(false, verbs::store::run(args)),
         Verb::Retention(args) => wait(false, verbs::retention::run(args)),
+        Verb::Keys(args) => wait(false, verbs::keys::run(args)),
         Verb::Backup(args) => wait(false, verbs::backup::run(args)),
         Verb::Restore(args) => wait(false, verbs::backup::restore(args)),
         Verb::TestConnection(args) => wait(false, verbs::test_connection::run(args)),

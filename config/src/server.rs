@@ -49,6 +49,8 @@ pub struct Server {
     pub store_url: StoreUrl,
     /// Where its key comes from.
     pub store_key: KeySource,
+    /// Where the key comes from that is to take its place.
+    pub next_store_key: Option<KeySource>,
     /// The key lies in the data folder, so whoever copies the data copies its key.
     pub key_beside_data: bool,
     /// Where the admin API listens, and what protects it.
@@ -140,6 +142,12 @@ const STORE_FIELDS: &[Field] = &[
         "file:data/keys/store.key",
     )
     .examples(&["\"file:/etc/hilum/store.key\"", "\"cred:store-key\"", "\"env:HILUM_STORE_KEY\"", "\"cmd:/usr/local/bin/unwrap-key hilum\""]),
+    Field::optional(
+        "next_key",
+        "Where the key comes from that is to take the place of `key`, while it is being changed; `hilum keys rotate` does that. A file that is not there yet is made then.",
+        Kind::Text,
+    )
+    .examples(&["\"file:/etc/hilum/store-2.key\""]),
 ];
 
 const LIMIT_FIELDS: &[Field] = &[
@@ -179,7 +187,11 @@ impl Server {
         let backup = section.section("backup");
         let backup = backup.map(|backup| Backup::read(backup).ok_or(()));
         let store_url = store_url(&store, paths, &secrets, diags);
-        let store_key = store_key(store.text("key")?, paths, diags);
+        let store_key = key_of_store(store.text("key")?, paths, diags);
+        let next_store_key = match store.text("next_key") {
+            Some(text) => Some(key_of_store(text, paths, diags)?),
+            None => None,
+        };
         let profile = if engine.choice("profile")? == Profile::Production.as_str() {
             Profile::Production
         } else {
@@ -193,6 +205,7 @@ impl Server {
             key_beside_data: store_key.as_ref()?.lies_in(&paths.data),
             store_url: store_url?,
             store_key: store_key?,
+            next_store_key,
             api: Api::read(&api, profile, diags)?,
             directory: directory.transpose().ok()?,
             audit: Audit::read(&audit, acknowledges(&engine, SHORT_AUDIT), diags)?,
@@ -261,7 +274,7 @@ fn store_url(
     }
 }
 
-fn store_key(text: &Text, paths: &Paths, diags: &mut Diagnostics) -> Option<KeySource> {
+fn key_of_store(text: &Text, paths: &Paths, diags: &mut Diagnostics) -> Option<KeySource> {
     match KeySource::parse(&text.value, paths) {
         Ok(source) => Some(source),
         Err(error) => {

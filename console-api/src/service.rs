@@ -5,6 +5,7 @@ mod alerts;
 mod approvals;
 mod audit;
 mod backups;
+mod keys;
 mod registry;
 mod retention;
 

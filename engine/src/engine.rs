@@ -31,7 +31,11 @@ use crate::retention::Retaining;
 use crate::running::Running;
 use crate::site::Site;
 use crate::start_error::StartError;
+use crate::store_key::KeyRoom;
 
+/// What is worth a warning until server.toml says it.
+const KEY_MOVED: &str =
+    "the store key was changed: name the new one as `key` under `[store]`, and take `next_key` out";
 /// How long a stop waits for deliveries that can go at once.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -82,6 +86,7 @@ pub(crate) struct Inner {
     pub backup_to: Option<(PathBuf, Recipients)>,
     pub backups: Backups,
     pub retaining: Retaining,
+    pub key_room: KeyRoom,
     /// Why they are still in it.
     audit_problem: Mutex<Option<String>>,
     pub paths: Paths,
@@ -117,7 +122,7 @@ impl Engine {
         options: StartOptions,
         books: impl AsyncFnOnce(&Store) -> Result<Books, StartError>,
     ) -> Result<Engine, StartError> {
-        let warnings = posture::check(&site, &options)?;
+        let mut warnings = posture::check(&site, &options)?;
         let clock = Clock;
         let started_us = clock.now_us();
         let opened = open(&site, started_us).await?;
@@ -129,6 +134,7 @@ impl Engine {
                 "a store key was made: keep a copy of it somewhere else, without it no message can be read"
             );
         }
+        warnings.extend(opened.key_moved.then(|| KEY_MOVED.to_owned()));
         for warning in &warnings {
             tracing::warn!(code = "posture", "{warning}");
         }
@@ -154,6 +160,7 @@ impl Engine {
                 backup_to: site.backup_to.clone(),
                 backups: Backups::default(),
                 retaining: Retaining::default(),
+                key_room: KeyRoom::default(),
                 audit_problem: Mutex::default(),
                 paths: site.paths.clone(),
                 resources: Resources::default().with_peers(peers).with_programs(programs),
@@ -168,6 +175,7 @@ impl Engine {
             }),
         };
         recovery::start_channels(&engine, &site, &opened, &was_running).await?;
+        engine.resume_rotation();
         engine.follow_disk();
         engine.follow_certificates();
         engine.follow_alerts(site.alert_sinks);
@@ -325,6 +333,7 @@ async fn open(site: &Site, now_us: i64) -> Result<Opened, StartError> {
     let options = Options {
         url: &server.store_url,
         key: &server.store_key,
+        next_key: server.next_store_key.as_ref(),
         data_dir: &site.paths.data,
         anchor: server.audit.anchor.as_deref(),
         node: &server.node,

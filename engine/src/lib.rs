@@ -42,6 +42,7 @@ pub mod site;
 mod speaker;
 mod start_error;
 mod status;
+mod store_key;
 mod watch;
 
 pub use acts::{ActError, Discarded};
@@ -66,3 +67,4 @@ pub use retention::{
 pub use selection::{Selection, group_name};
 pub use start_error::StartError;
 pub use status::{ChannelStatus, DestinationStatus, Status};
+pub use store_key::{KeyRefused, KeyWork};

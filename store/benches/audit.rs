@@ -38,6 +38,7 @@ async fn main() {
     let options = Options {
         url: &url,
         key: &key,
+        next_key: None,
         data_dir: &data,
         anchor: None,
         node: "bench",

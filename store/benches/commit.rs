@@ -96,6 +96,7 @@ async fn measure(arguments: &Arguments, clients: usize, bytes: usize) {
     let options = Options {
         url: &url,
         key: &key,
+        next_key: None,
         data_dir: &data,
         anchor: None,
         node: "bench",

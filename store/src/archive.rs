@@ -32,6 +32,13 @@ impl Recipients {
     }
 }
 
+impl Recipients {
+    /// The public keys, as they were written.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+}
+
 impl std::fmt::Debug for Recipients {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} recipients", self.0.len())
@@ -143,18 +150,43 @@ fn read(path: &Path, key: &dyn age::Identity) -> io::Result<impl BufRead + use<>
 /// # Errors
 /// When either file cannot be read, or none of the keys opens the archive.
 pub fn read_archive(path: &Path, keys: &Path) -> io::Result<impl BufRead + use<>> {
+    Ok(BufReader::new(zstd::Decoder::new(unseal(path, keys)?)?))
+}
+
+/// Opens what is sealed in a file with the private keys in another.
+pub(crate) fn unseal(path: &Path, keys: &Path) -> io::Result<impl BufRead + use<>> {
     let text = fs::read_to_string(keys)?;
     let lines =
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let keys: Vec<Identity> =
+    let all: Vec<Identity> =
         lines.map(str::parse).collect::<Result<_, &str>>().map_err(|error| {
             io::Error::new(io::ErrorKind::InvalidData, format!("`{}`: {error}", keys.display()))
         })?;
     let decryptor = age::Decryptor::new_buffered(BufReader::new(File::open(path)?))
         .map_err(io::Error::other)?;
-    let keys = keys.iter().map(|key| key as &dyn age::Identity);
-    let opened = decryptor.decrypt(keys).map_err(io::Error::other)?;
-    Ok(BufReader::new(zstd::Decoder::new(opened)?))
+    let all = all.iter().map(|key| key as &dyn age::Identity);
+    Ok(BufReader::new(decryptor.decrypt(all).map_err(io::Error::other)?))
+}
+
+/// Seals something small, and opens it again before it is given out.
+pub(crate) fn seal_to(recipients: &Recipients, plain: &[u8]) -> io::Result<Vec<u8>> {
+    let reader = Identity::generate();
+    let own = reader.to_public();
+    let all = recipients.0.iter().chain([&own]).map(|one| one as &dyn age::Recipient);
+    let encryptor = age::Encryptor::with_recipients(all).map_err(io::Error::other)?;
+    let mut sealed = Vec::new();
+    let mut writer = encryptor.wrap_output(&mut sealed)?;
+    writer.write_all(plain)?;
+    writer.finish()?;
+    let decryptor = age::Decryptor::new_buffered(&sealed[..]).map_err(io::Error::other)?;
+    let mut again = zeroize::Zeroizing::new(Vec::new());
+    let own = std::iter::once(&reader as &dyn age::Identity);
+    let mut opened = decryptor.decrypt(own).map_err(io::Error::other)?;
+    io::Read::read_to_end(&mut opened, &mut again)?;
+    if again[..] != *plain {
+        return Err(io::Error::other("something else was sealed"));
+    }
+    Ok(sealed)
 }
 
 fn beside(path: &Path) -> PathBuf {

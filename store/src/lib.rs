@@ -79,6 +79,10 @@ pub use ids::{
     AlertId, AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId,
     UserId,
 };
+pub use key::{
+    DataKeys, EscrowError, Escrowed, KeyStanding, RotateError, Rotated, RotationPlan, SealedColumn,
+    read_escrow,
+};
 pub use lease::Lease;
 pub use open::{Opened, Options};
 pub use peers::{

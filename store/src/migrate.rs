@@ -52,6 +52,18 @@ pub(crate) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 pub(crate) struct Stored {
     pub schema: i64,
     pub kek_id: Option<Vec<u8>>,
+    /// The key that is to take its place: a change of the key was under way.
+    pub kek_next: Option<Vec<u8>>,
+}
+
+impl Stored {
+    /// Out of the facts whose names begin with `kek`.
+    pub(crate) fn of(schema: i64, facts: Vec<(String, Vec<u8>)>) -> Stored {
+        let fact = |name: &str| {
+            facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        };
+        Stored { schema, kek_id: fact("kek_id"), kek_next: fact("kek_next") }
+    }
 }
 
 statements! {

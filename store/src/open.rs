@@ -13,10 +13,10 @@ use crate::audit::{self, Act, Actor, ActorKind, Entry, Json, Recorder, Target};
 use crate::backend::Backend;
 use crate::channels::Channels;
 use crate::error::{OpenError, StoreError};
-use crate::key::{self, KekId, KeyState, StoreKey};
+use crate::key::{self, KekId};
 use crate::migrate::{self, Stored};
 use crate::read::{Pool, Reader, key_row};
-use crate::seal::{DataKey, KeyRing, Purpose, Wrapping};
+use crate::seal::{DataKey, KeyRing, Purpose, Wrapping, Wrappings};
 use crate::seats::Seats;
 use crate::sql::{Session, row, statements, values};
 use crate::store::{Store, Time};
@@ -24,6 +24,7 @@ use crate::token::{TokenKeys, Tokens};
 use crate::writer::{Share, Writer};
 
 statements! {
+    DROP_FACT = "delete from meta where name = $1";
     SET_FACT = "insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
     FACT = "select value from meta where name = $1";
     LONG_KEYS = "select id, purpose, channel, day, kek_id, wrapped, commitment from data_keys where channel = 0 order by purpose";
@@ -46,6 +47,8 @@ pub struct Options<'a> {
     pub url: &'a StoreUrl,
     /// Where its key is.
     pub key: &'a KeySource,
+    /// Where the key is that is to take its place, or has.
+    pub next_key: Option<&'a KeySource>,
     /// The data folder, which must belong to this user alone.
     pub data_dir: &'a Path,
     /// The file to which the checkpoints of the audit log are appended; `anchors/checkpoints.log` in the data folder when it is left out.
@@ -68,6 +71,8 @@ pub struct Opened {
     pub key_made: Option<String>,
     /// The key lies in the data folder: whoever copies the data copies its key.
     pub key_beside_data: bool,
+    /// The key was changed: it is the one that was to take its place.
+    pub key_moved: bool,
 }
 
 /// A database that has been looked at, not changed.
@@ -82,16 +87,16 @@ impl Store {
         prepare_folder(options.data_dir)?;
         let (found, stored) = look(options.url).await?;
         migrate::check(stored.as_ref())?;
-        let (store_key, key_made) = agree_on_key(options.key, stored.as_ref()).await?;
-        let wrapping = Wrapping::new(&store_key);
+        let agreed = key::agree(options.key, options.next_key, stored.as_ref()).await?;
+        let wrappings = agreed.wrappings();
         let (mut backends, pool) = connect(found).await?;
         let Some(first) = backends.first_mut() else {
             return Err(OpenError::Unreachable("no connection".to_owned()));
         };
         let started =
-            start(&mut **first, &options, (&wrapping, store_key.id()), stored.as_ref(), now_us)
+            start(&mut **first, &options, (&wrappings, agreed.kek()), stored.as_ref(), now_us)
                 .await?;
-        let ring = Arc::new(KeyRing::new(wrapping));
+        let ring = Arc::new(KeyRing::new(wrappings));
         let reader = Reader::new(pool, Arc::clone(&ring));
         let channels = Arc::new(Channels::default());
         let (failed, failing) = watch::channel(false);
@@ -113,6 +118,8 @@ impl Store {
             tokens: started.tokens,
             secrets: started.secrets,
             auth: started.auth,
+            key: std::sync::Mutex::new(agreed.held()),
+            rotating: tokio::sync::Mutex::default(),
             recorder: started.recorder,
             standing: audit::Standing::default(),
             failing,
@@ -124,8 +131,9 @@ impl Store {
             store,
             created: stored.is_none(),
             clean: started.clean,
-            key_made,
+            key_made: agreed.made.then(|| options.key.to_string()),
             key_beside_data: options.key.lies_in(options.data_dir),
+            key_moved: agreed.moved,
         })
     }
 }
@@ -154,35 +162,6 @@ async fn look(url: &StoreUrl) -> Result<(Found, Option<Stored>), OpenError> {
             let (place, stored) = crate::postgres::look(url, password.as_ref()).await?;
             Ok((Found::Postgres(Box::new(place)), stored))
         }
-    }
-}
-
-/// The key that the store was made with, or a new one for a new store.
-async fn agree_on_key(
-    source: &KeySource,
-    stored: Option<&Stored>,
-) -> Result<(StoreKey, Option<String>), OpenError> {
-    let expected = match stored {
-        Some(Stored { kek_id: Some(id), .. }) => {
-            let id = <[u8; 8]>::try_from(&id[..])
-                .map_err(|_| OpenError::Damaged("its key id is cut".to_owned()))?;
-            Some(KekId(id))
-        }
-        Some(Stored { kek_id: None, .. }) => {
-            return Err(OpenError::Damaged("its key id is missing".to_owned()));
-        }
-        None => None,
-    };
-    match (key::find(source).await?, expected) {
-        (KeyState::Found(key), Some(expected)) if key.id() != expected => {
-            Err(OpenError::KeyWrong { expected: expected.to_string(), found: key.id().to_string() })
-        }
-        (KeyState::Found(key), _) => Ok((key, None)),
-        (KeyState::Missing, Some(expected)) => Err(OpenError::KeyMissing {
-            source_name: source.to_string(),
-            expected: expected.to_string(),
-        }),
-        (KeyState::Missing, None) => Ok((key::make(source)?, Some(source.to_string()))),
     }
 }
 
@@ -215,7 +194,7 @@ struct Started {
 async fn start(
     backend: &mut dyn Backend,
     options: &Options<'_>,
-    (wrapping, kek): (&Wrapping, KekId),
+    (wrappings, kek): (&Wrappings, KekId),
     stored: Option<&Stored>,
     now_us: i64,
 ) -> Result<Started, OpenError> {
@@ -223,11 +202,11 @@ async fn start(
     let done = async {
         migrate::migrate(backend, stored.map_or(0, |stored| stored.schema), now_us).await?;
         match stored {
-            None => found_store(backend, wrapping, kek, now_us).await?,
+            None => found_store(backend, wrappings.now(), kek, now_us).await?,
             Some(stored) => {
                 let later = [(migrate::SECRETS, Purpose::Secret), (migrate::AUTH, Purpose::Auth)];
                 for (_, purpose) in later.into_iter().filter(|(first, _)| stored.schema < *first) {
-                    make_key(backend, wrapping, purpose, now_us).await?;
+                    make_key(backend, wrappings.now(), purpose, now_us).await?;
                 }
             }
         }
@@ -236,7 +215,7 @@ async fn start(
         let log_id = fact(backend, "log_id").await?.and_then(|id| Uuid::from_slice(&id).ok());
         let log_id =
             log_id.ok_or_else(|| StoreError::Internal("the store has no log id".to_owned()))?;
-        let LongLived { tokens, secrets, auth } = long_lived(backend, wrapping).await?;
+        let LongLived { tokens, secrets, auth } = long_lived(backend, wrappings).await?;
         let place = (options.data_dir, &secrets, log_id);
         let (sealer, begun) = audit::Sealer::open(backend, place, now_us).await?;
         audit::grow_tree(backend).await?;
@@ -331,18 +310,18 @@ struct LongLived {
 
 async fn long_lived(
     session: &mut dyn Session,
-    wrapping: &Wrapping,
+    wrappings: &Wrappings,
 ) -> Result<LongLived, StoreError> {
     let mut found = std::collections::HashMap::new();
     let (mut secrets, mut auth) = (None, None);
     for row in session.rows(LONG_KEYS, values![]).await? {
         let key = key_row(&row)?;
         match key.purpose {
-            Purpose::Secret => secrets = wrapping.unwrap(&key).ok(),
-            Purpose::Auth => auth = wrapping.unwrap(&key).ok(),
+            Purpose::Secret => secrets = wrappings.unwrap(&key).ok(),
+            Purpose::Auth => auth = wrappings.unwrap(&key).ok(),
             _ => {}
         }
-        let bytes = wrapping.unwrap_bytes(&key).map_err(|_| StoreError::Unreadable("a key"))?;
+        let bytes = wrappings.unwrap_bytes(&key).map_err(|_| StoreError::Unreadable("a key"))?;
         found.insert(key.purpose, bytes);
     }
     let key = |purpose: Purpose| {
@@ -375,4 +354,11 @@ pub(crate) async fn set_fact(
     value: &[u8],
 ) -> Result<(), StoreError> {
     session.run(SET_FACT, values![name, value]).await.map(drop)
+}
+
+pub(crate) async fn drop_fact(
+    session: &mut dyn Session,
+    name: &'static str,
+) -> Result<(), StoreError> {
+    session.run(DROP_FACT, values![name]).await.map(drop)
 }

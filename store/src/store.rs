@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use config::Name;
 use tokio::sync::{oneshot, watch};
@@ -15,6 +15,7 @@ use crate::error::StoreError;
 use crate::group::{Item, TryRow, Work};
 use crate::ids::{ChannelId, DestinationId, MessageId};
 use crate::intake::{Intake, Sealed};
+use crate::key::Held;
 use crate::lease::Lease;
 use crate::read::{Queued, QueuedDelivery, Reader, Undecided, Waiting};
 use crate::receipt::{Decision, OnCommit, Receipt, Received};
@@ -46,6 +47,10 @@ pub(crate) struct Parts {
     pub tokens: Tokens,
     pub secrets: DataKey,
     pub auth: DataKey,
+    /// The store key in force.
+    pub key: Mutex<Held>,
+    /// Held while that is being changed.
+    pub rotating: tokio::sync::Mutex<()>,
     pub recorder: Recorder,
     pub standing: audit::Standing,
     pub failing: watch::Receiver<bool>,

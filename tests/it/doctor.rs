@@ -1,6 +1,7 @@
 //! What `hilum doctor` says of a site in order, and of one in which something was made worse (P-07).
 
 use crate::parts::{files, on_both_stores};
+use age::secrecy::ExposeSecret;
 use hilum_tests::admin::{Admin, claim};
 use hilum_tests::certificates::{Authority, GOOD, Leaf};
 use hilum_tests::engine::Engine;
@@ -26,6 +27,8 @@ const OF_THE_ENGINE: &[&str] = &[
     "people.owners",
     "audit.verified",
     "backup.age",
+    "key.escrow",
+    "retention.runs",
     "alerts.open",
 ];
 
@@ -194,6 +197,23 @@ fn in_production(good: &Good) -> Engine {
         .unwrap_or_else(|ended| panic!("{ended}"))
 }
 
+/// Has a copy of the store key made, and opened.
+fn kept_by_somebody(site: &Site) {
+    let key = age::x25519::Identity::generate();
+    let (identity, copy) = (site.data().join("keeper.key"), site.data().join("store-key.age"));
+    fs::write(&identity, key.to_string().expose_secret()).unwrap();
+    fs::set_permissions(&identity, fs::Permissions::from_mode(0o600)).unwrap();
+    let (to, identity, copy) =
+        (key.to_public().to_string(), identity.display().to_string(), copy.display().to_string());
+    for verb in [
+        &["keys", "escrow", "--to", &to, "--output", &copy, "-m", "for the safe"][..],
+        &["keys", "escrow", "--verify", &copy, "--identity", &identity],
+    ] {
+        let done = site.verb(verb);
+        assert_eq!(done.code, Some(0), "{done:?}");
+    }
+}
+
 fn a_running_site_is_judged_and_what_is_made_worse_is_found(store: Store) {
     // Core files have no room; children inherit that.
     let Rlimit { maximum, .. } = getrlimit(Resource::Core);
@@ -204,6 +224,7 @@ fn a_running_site_is_judged_and_what_is_made_worse_is_found(store: Store) {
         let done = good.site.verb(verb);
         assert_eq!(done.code, Some(0), "{done:?}");
     }
+    kept_by_somebody(&good.site);
     // What was recorded is looked at in its order, a moment later.
     wait::until("the verification is known", || {
         let status = good.site.json(&["security", "status"]);

@@ -42,6 +42,7 @@ mod requests;
 mod retention;
 mod stopping;
 mod store_gone;
+mod store_key;
 mod store_tls;
 mod syncs;
 mod tidy;

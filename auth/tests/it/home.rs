@@ -165,7 +165,14 @@ impl Home {
 
 async fn open(url: &StoreUrl, data: PathBuf, now_us: fn() -> i64) -> Store {
     let key = StoreKeySource::File(data.join("keys/store.key"));
-    let options =
-        Options { url, key: &key, data_dir: &data, anchor: None, node: "test", version: "0.0.0" };
+    let options = Options {
+        url,
+        key: &key,
+        next_key: None,
+        data_dir: &data,
+        anchor: None,
+        node: "test",
+        version: "0.0.0",
+    };
     Store::open(options, now_us()).await.unwrap().store
 }

@@ -2,7 +2,6 @@
 
 use std::io::BufRead;
 use std::path::Path;
-use std::time::Duration;
 
 use config::{Diagnostics, Paths, Server, SiteFiles, StoreUrl};
 use engine::Clock;
@@ -12,18 +11,16 @@ use store::{
     drill, extract_backup, read_archive, restore as put_back,
 };
 
-use crate::answer::{maybe, number, safe, text};
+use crate::answer::{number, safe, text};
 use crate::api::Api;
 use crate::args::Format;
 use crate::args::backups::{
     Backup, BackupVerb, CreateBackup, ExtractBackup, Restore, VerifyBackup,
 };
+use crate::begun::{Known, ended};
 use crate::exit::{Code, Failure, Outcome};
 use crate::say;
 use crate::table::time;
-
-/// How often a running engine is asked how far it is.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs the verb.
 pub async fn run(args: Backup) -> Outcome {
@@ -38,18 +35,8 @@ async fn create(args: &CreateBackup) -> Outcome {
     let api = Api::of(&args.target)?;
     let begun = api.post("/api/v1/backups/create", &json!({ "reason": args.reason })).await?;
     let begun_us = number(&begun, "begun_us");
-    let last = loop {
-        let known = api.get("/api/v1/backups").await?;
-        let last = known.get("last").filter(|last| maybe(last, "begun_us") == Some(begun_us));
-        if let Some(last) = last {
-            break last.clone();
-        }
-        tokio::time::sleep(LOOK).await;
-    };
-    let error = text(&last, "error");
-    if !error.is_empty() {
-        return Err(Failure::new(Code::Problems, safe(error)));
-    }
+    let known = Known { path: "/api/v1/backups", last: "/last", running: "/running_us" };
+    let last = ended(&api, &known, begun_us, |_| {}).await?;
     match args.target.format {
         Format::Json => say::data(&format!("{last:#}\n")),
         Format::Text => say::data(&made(&last)),

@@ -14,6 +14,7 @@ pub mod dead;
 pub mod deidentify;
 pub mod doctor;
 pub mod explain;
+pub mod keys;
 pub mod listen;
 pub mod message;
 pub mod messages;

@@ -1,19 +1,16 @@
 //! `hilum retention`: how long messages stay, what is over, and what must stay.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::answer::{list, maybe, number, safe, text};
 use crate::api::Api;
 use crate::args::retention::{Hold, Lift, Retention, RetentionVerb, Take};
 use crate::args::{Format, Query};
-use crate::exit::{Code, Failure, Outcome};
+use crate::begun::{Known, ended};
+use crate::exit::Outcome;
 use crate::say;
 use crate::table::{Table, time};
 
-/// How often a running engine is asked how far it is.
-const LOOK: Duration = Duration::from_millis(200);
 const ALL: &str = "/api/v1/retention";
 
 /// Runs the verb.
@@ -54,22 +51,14 @@ async fn take(args: &Take) -> Outcome {
     let begun = api.post("/api/v1/retention/run", &asked).await?;
     let begun_us = number(&begun, "begun_us");
     let mut progress = say::Progress::new("purging");
-    let last = loop {
-        let known = api.get(ALL).await?;
-        let last = known.get("last").filter(|last| maybe(last, "begun_us") == Some(begun_us));
-        if let Some(last) = last {
-            break last.clone();
-        }
-        if let Some(running) = known.get("running").filter(|running| !running.is_null()) {
+    let known = Known { path: ALL, last: "/last", running: "/running" };
+    let last = ended(&api, &known, begun_us, |answer| {
+        if let Some(running) = answer.get("running").filter(|running| !running.is_null()) {
             progress.show(number(running, "done"), number(running, "all"));
         }
-        tokio::time::sleep(LOOK).await;
-    };
+    });
+    let last = last.await?;
     drop(progress);
-    let error = text(&last, "error");
-    if !error.is_empty() {
-        return Err(Failure::new(Code::Problems, safe(error)));
-    }
     match args.target.format {
         Format::Json => say::data(&format!("{last:#}\n")),
         Format::Text => say::data(&cleared(last.get("cleared").unwrap_or(&Value::Null))),

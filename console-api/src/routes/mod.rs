@@ -7,6 +7,7 @@ mod approvals;
 mod audit;
 mod backups;
 mod events;
+mod keys;
 mod look;
 mod openapi;
 mod people;
@@ -47,6 +48,7 @@ pub fn table() -> Vec<Route> {
         audit::routes(),
         backups::routes(),
         retention::routes(),
+        keys::routes(),
         alerts::routes(),
     ];
     routes.extend(more.into_iter().flatten());

@@ -3,7 +3,7 @@
 use auth::{Asked, Permit, grants};
 use config::Name;
 use engine::RetentionStanding;
-use store::{ActOutcome, Agreed, Scope, StoreError, Target};
+use store::{Scope, StoreError};
 use uuid::Uuid;
 
 use super::{Service, Why, reason_needed};
@@ -26,22 +26,13 @@ impl Service {
         call: &Call<grants::RetentionManage>,
         why: &Why,
     ) -> Result<i64, Problem> {
-        let Call { permit, session } = call;
-        let act = self.act(permit, "retention.purge", &reason_needed(why)?);
         let asked = Asked {
             action: "retention.purge",
             parts: Vec::new(),
             summary: "take everything out of the store that is over".to_owned(),
             scope: Scope::All,
         };
-        let mut act = self.accounts.with_approval(act, session, asked).await?;
-        if let Some(agreed) = act.approval {
-            // Used up before the first message leaves: each channel has records of its own.
-            let begun = store::Act { action: "retention.purge.approved", ..act.clone() };
-            let target = Target { kind: "messages", id: None, channel: None };
-            self.engine.store().record(&begun, target, ActOutcome::Success, None).await?;
-            act.approval = Some(Agreed { spends: None, ..agreed });
-        }
+        let act = self.agreed_act(call, asked, why).await?;
         let (engine, begun_us) = (self.engine.clone(), act.now_us);
         tokio::spawn(async move {
             if let Err(error) = engine.purge(&act, true).await {
@@ -57,8 +48,6 @@ impl Service {
         call: &Call<grants::RetentionManage>,
         why: &Why,
     ) -> Result<Vec<Name>, Problem> {
-        let Call { permit, session } = call;
-        let act = self.act(permit, "retention.shortened", &reason_needed(why)?);
         let standing = self.engine.retention().await?;
         let shorter: Vec<_> = standing.channels.iter().filter(|one| one.is_shorter).collect();
         if shorter.is_empty() {
@@ -74,13 +63,7 @@ impl Service {
             summary: format!("keep messages for a shorter time, of {}", names.join(", ")),
             scope: Scope::All,
         };
-        let mut act = self.accounts.with_approval(act, session, asked).await?;
-        if let Some(agreed) = act.approval {
-            let begun = store::Act { action: "retention.shortened.approved", ..act.clone() };
-            let target = Target { kind: "retention", id: None, channel: None };
-            self.engine.store().record(&begun, target, ActOutcome::Success, None).await?;
-            act.approval = Some(Agreed { spends: None, ..agreed });
-        }
+        let act = self.agreed_act(call, asked, why).await?;
         Ok(self.engine.adopt_periods(&act, true).await?)
     }
 

@@ -414,6 +414,7 @@ async fn open(folder: &std::path::Path) -> Store {
     let options = Options {
         url: &url,
         key: &key,
+        next_key: None,
         data_dir: folder,
         anchor: None,
         node: "test",

@@ -38,6 +38,7 @@ async fn write(folder: &Path, days: i64, records: usize) {
     let options = store::Options {
         url: &url,
         key: &key,
+        next_key: None,
         data_dir: &data,
         anchor: None,
         node: "then",

@@ -68,6 +68,11 @@ impl Store {
         (file, recipients): (PathBuf, &Recipients),
         files: Vec<(String, Vec<u8>)>,
     ) -> Result<BackedUp, BackupError> {
+        // What is wrapped by two keys could not be put back with either.
+        let changing = self.inner.rotating.try_lock();
+        let _unchanged = changing.map_err(|_| {
+            StoreError::Refused("the store key is being changed: a backup can be made afterwards")
+        })?;
         self.checkpoint_audit(act.now_us).await?;
         let failed = |error| BackupError::File { file: file.clone(), error };
         let writing = Writing::begin(file.clone(), recipients.clone());

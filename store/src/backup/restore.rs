@@ -150,7 +150,7 @@ async fn found_bodies(store: &Store) -> Result<bool, StoreError> {
 
 async fn open(to: &RestoreTo<'_>) -> Result<Store, RestoreError> {
     let RestoreTo { url, key, data_dir, anchor, node, version, now_us, .. } = *to;
-    let options = Options { url, key, data_dir, anchor, node, version };
+    let options = Options { url, key, next_key: None, data_dir, anchor, node, version };
     Ok(Store::open(options, now_us).await?.store)
 }
 
@@ -201,7 +201,7 @@ async fn load(
 
 /// Whether what is sealed in a backup opens here. Nothing is touched before that is known.
 async fn fits(head: &BackupHead, to: &RestoreTo<'_>) -> Result<(), RestoreError> {
-    migrate::check(Some(&migrate::Stored { schema: head.schema, kek_id: None }))?;
+    migrate::check(Some(&migrate::Stored::of(head.schema, Vec::new())))?;
     match key::find(to.key).await? {
         KeyState::Found(key) if key.id().to_string() == head.kek => Ok(()),
         KeyState::Found(key) => {

@@ -75,7 +75,7 @@ pub async fn copy_store(
     let mut source =
         Source::open(from).await?.ok_or_else(|| CopyError::Nothing(from.to_string()))?;
     let schema = source.schema();
-    migrate::check(Some(&migrate::Stored { schema, kek_id: None }))?;
+    migrate::check(Some(&migrate::Stored::of(schema, Vec::new())))?;
     let tables = tables(schema).await?;
     let mut target = Target::open(to, (schema, &tables)).await?;
     let mut copied = Vec::with_capacity(tables.len());

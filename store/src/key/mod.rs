@@ -1,13 +1,21 @@
 //! The store key: 32 bytes outside the database that wrap every data key inside it.
 
+mod agree;
+mod escrow;
 mod file;
+mod rotation;
 mod source;
+mod standing;
 
 use phi::Secret;
 use sha2::{Digest, Sha256};
 
+pub(crate) use agree::{Held, agree};
+pub use escrow::{EscrowError, Escrowed, read_escrow};
 pub(crate) use file::{check_folder, check_key};
+pub use rotation::{RotateError, Rotated, RotationPlan};
 pub(crate) use source::{KeyState, find, make};
+pub use standing::{DataKeys, KeyStanding, SealedColumn};
 
 /// The key-check value of a store key: enough to tell keys apart, nothing about the key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

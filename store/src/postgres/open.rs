@@ -67,10 +67,9 @@ async fn stored(connection: &mut PgConnection) -> Result<Option<Stored>, sqlx::E
     }
     let schema = "select coalesce(max(version), 0) from schema_version";
     let schema: i64 = connection.fetch_one(sqlx::query(schema)).await?.get(0);
-    let kek = connection
-        .fetch_optional(sqlx::query("select value from meta where name = 'kek_id'"))
-        .await?;
-    Ok(Some(Stored { schema, kek_id: kek.map(|row| row.get(0)) }))
+    let facts = "select name, value from meta where name like 'kek%'";
+    let facts = connection.fetch_all(sqlx::query(facts)).await?;
+    Ok(Some(Stored::of(schema, facts.iter().map(|row| (row.get(0), row.get(1))).collect())))
 }
 
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, OpenError> {

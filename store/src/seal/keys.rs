@@ -159,15 +159,23 @@ impl Wrapping {
             wrapped: Vec::with_capacity(NONCE_BYTES + 32 + TAG_BYTES),
             commitment: key.commitment().to_vec(),
         };
+        self.wrap(plain, &mut row)?;
+        Ok((key, row))
+    }
+
+    /// Wraps the bytes of a key for what its row says.
+    fn wrap(&self, plain: &[u8; 32], row: &mut KeyRow) -> Result<(), Unopened> {
+        row.kek_id = self.kek_id;
+        row.wrapped.clear();
         let mut nonce = Nonce::default();
         rand::rng().fill_bytes(&mut nonce);
-        let mut text = *plain;
+        let mut text = Zeroizing::new(*plain);
         let tag =
-            self.cipher.encrypt_inout_detached(&nonce, &scope(&row), InOutBuf::from(&mut text[..]));
+            self.cipher.encrypt_inout_detached(&nonce, &scope(row), InOutBuf::from(&mut text[..]));
         row.wrapped.extend_from_slice(&nonce);
-        row.wrapped.extend_from_slice(&text);
+        row.wrapped.extend_from_slice(&text[..]);
         row.wrapped.extend_from_slice(&tag.map_err(|_| Unopened)?);
-        Ok((key, row))
+        Ok(())
     }
 
     pub(crate) fn unwrap(&self, row: &KeyRow) -> Result<DataKey, Unopened> {
@@ -191,6 +199,61 @@ impl Wrapping {
             .map_err(|_| Unopened)?;
         let key = DataKey::new(row.id, &plain, true)?;
         if bool::from(key.commitment().ct_eq(&row.commitment)) { Ok(plain) } else { Err(Unopened) }
+    }
+}
+
+/// The store keys at hand: one wraps, and as long as the key is being changed the one before it still unwraps.
+pub(crate) struct Wrappings {
+    now: Wrapping,
+    before: Option<Wrapping>,
+}
+
+impl Wrappings {
+    pub(crate) fn new(now: Wrapping) -> Wrappings {
+        Wrappings { now, before: None }
+    }
+
+    /// While the key is being changed.
+    pub(crate) fn changing(now: Wrapping, before: Wrapping) -> Wrappings {
+        Wrappings { now, before: Some(before) }
+    }
+
+    /// From here on another key wraps.
+    pub(crate) fn change_to(&mut self, next: Wrapping) {
+        self.before = Some(std::mem::replace(&mut self.now, next));
+    }
+
+    /// The key before is not used any more.
+    pub(crate) fn changed(&mut self) {
+        self.before = None;
+    }
+
+    /// The one that wraps.
+    pub(crate) fn now(&self) -> &Wrapping {
+        &self.now
+    }
+
+    fn of(&self, row: &KeyRow) -> &Wrapping {
+        match &self.before {
+            Some(before) if before.kek_id == row.kek_id => before,
+            _ => &self.now,
+        }
+    }
+
+    pub(crate) fn unwrap(&self, row: &KeyRow) -> Result<DataKey, Unopened> {
+        self.of(row).unwrap(row)
+    }
+
+    pub(crate) fn unwrap_bytes(&self, row: &KeyRow) -> Result<Zeroizing<[u8; 32]>, Unopened> {
+        self.of(row).unwrap_bytes(row)
+    }
+
+    /// The row of the same key, wrapped by the one that wraps now.
+    pub(crate) fn rewrap(&self, row: &KeyRow) -> Result<KeyRow, Unopened> {
+        let plain = self.unwrap_bytes(row)?;
+        let mut again = row.clone();
+        self.now.wrap(&plain, &mut again)?;
+        Ok(again)
     }
 }
 
@@ -221,6 +284,25 @@ mod tests {
         let again = wrapping.unwrap(&row).unwrap();
         assert_eq!(*key.derive(b"x"), *again.derive(b"x"));
         assert!(again.is_committed());
+    }
+
+    #[test]
+    fn a_key_that_is_wrapped_anew_is_the_same_and_opens_with_the_new_store_key_alone() {
+        let (old, new) = (StoreKey::random(), StoreKey::random());
+        let mut both = Wrappings::new(Wrapping::new(&old));
+        let (key, row) = both.now().make(Purpose::Message, 3, 20_000).unwrap();
+        both.change_to(Wrapping::new(&new));
+        let again = both.rewrap(&row).unwrap();
+        assert_eq!(
+            (again.id, again.kek_id, again.wrapped.len()),
+            (row.id, new.id(), row.wrapped.len())
+        );
+        for opened in [both.unwrap(&row), both.unwrap(&again), Wrapping::new(&new).unwrap(&again)] {
+            assert_eq!(*opened.unwrap().derive(b"x"), *key.derive(b"x"));
+        }
+        assert!(Wrapping::new(&old).unwrap(&again).is_err());
+        both.changed();
+        assert!(both.unwrap(&row).is_err() && both.unwrap(&again).is_ok());
     }
 
     #[test]

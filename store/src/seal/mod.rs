@@ -14,7 +14,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::ids::ChannelId;
-pub(crate) use keys::{DataKey, DataKeyId, KeyRow, Purpose, Wrapping};
+pub(crate) use keys::{DataKey, DataKeyId, KeyRow, Purpose, Wrapping, Wrappings};
 pub(crate) use ring::{FreshKey, KeyRing};
 
 const VERSION: u8 = 1;

@@ -1,9 +1,9 @@
 //! The data keys at hand.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use super::keys::{DataKey, DataKeyId, KeyRow, Purpose, Wrapping};
+use super::keys::{DataKey, DataKeyId, KeyRow, Purpose, Wrapping, Wrappings};
 use crate::error::StoreError;
 use crate::ids::ChannelId;
 
@@ -15,7 +15,7 @@ const SEALING_MAX: usize = 1_024;
 
 /// Finds the key to seal with, making one when a channel's day has none yet, and remembers keys for opening.
 pub(crate) struct KeyRing {
-    wrapping: Wrapping,
+    wrappings: RwLock<Wrappings>,
     inner: Mutex<Inner>,
 }
 
@@ -34,8 +34,32 @@ pub(crate) struct FreshKey {
 }
 
 impl KeyRing {
-    pub(crate) fn new(wrapping: Wrapping) -> KeyRing {
-        KeyRing { wrapping, inner: Mutex::new(Inner::default()) }
+    pub(crate) fn new(wrappings: Wrappings) -> KeyRing {
+        KeyRing { wrappings: RwLock::new(wrappings), inner: Mutex::new(Inner::default()) }
+    }
+
+    fn wrappings(&self) -> RwLockReadGuard<'_, Wrappings> {
+        self.wrappings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on another store key wraps; what was wrapped by the one before still unwraps. Keys whose rows are not on disk yet are let
+    /// go of, so that no more such rows come than are on their way already.
+    pub(crate) fn change_to(&self, next: Wrapping) {
+        let mut inner = self.inner();
+        self.wrappings.write().unwrap_or_else(PoisonError::into_inner).change_to(next);
+        inner.sealing.retain(|_, fresh| fresh.key.is_committed());
+    }
+
+    /// Nothing is wrapped by the store key before any more.
+    pub(crate) fn changed(&self) {
+        self.wrappings.write().unwrap_or_else(PoisonError::into_inner).changed();
+    }
+
+    /// Rows of the same keys, wrapped by the store key that wraps now.
+    pub(crate) fn rewrap(&self, rows: &[KeyRow]) -> Result<Vec<KeyRow>, StoreError> {
+        let wrappings = self.wrappings();
+        let again = rows.iter().map(|row| wrappings.rewrap(row));
+        again.collect::<Result<_, _>>().map_err(|_| StoreError::Unreadable("a data key"))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -57,7 +81,8 @@ impl KeyRing {
             return Ok(fresh.clone());
         }
         let (key, row) = self
-            .wrapping
+            .wrappings()
+            .now()
             .make(purpose, channel.number(), day)
             .map_err(|_| StoreError::Internal("a data key could not be made".to_owned()))?;
         let fresh = FreshKey { key: Arc::new(key), row: Arc::new(row) };
@@ -84,7 +109,7 @@ impl KeyRing {
 
     /// Unwraps the row of a key, for opening.
     pub(crate) fn learn(&self, row: &KeyRow) -> Option<Arc<DataKey>> {
-        let key = Arc::new(self.wrapping.unwrap(row).ok()?);
+        let key = Arc::new(self.wrappings().unwrap(row).ok()?);
         self.inner().remember(&key);
         Some(key)
     }
@@ -114,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_destroyed_key_is_used_for_nothing() {
-        let ring = KeyRing::new(Wrapping::new(&StoreKey::random()));
+        let ring = KeyRing::new(Wrappings::new(Wrapping::new(&StoreKey::random())));
         let first = *sealing(&ring, 1, 0).key.id();
         let other = *sealing(&ring, 2, 0).key.id();
         ring.forget(&[first]);
@@ -124,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_channel_has_one_key_a_day_for_each_purpose() {
-        let ring = KeyRing::new(Wrapping::new(&StoreKey::random()));
+        let ring = KeyRing::new(Wrappings::new(Wrapping::new(&StoreKey::random())));
         let id = |channel, now| *sealing(&ring, channel, now).key.id();
         assert_eq!(id(1, 0), id(1, DAY_US - 1));
         assert_ne!(id(1, 0), id(2, 0));
@@ -138,9 +163,9 @@ mod tests {
     #[test]
     fn a_row_read_back_gives_the_key_and_a_bad_one_none() {
         let store_key = StoreKey::random();
-        let ring = KeyRing::new(Wrapping::new(&store_key));
+        let ring = KeyRing::new(Wrappings::new(Wrapping::new(&store_key)));
         let fresh = sealing(&ring, 1, 0);
-        let later = KeyRing::new(Wrapping::new(&store_key));
+        let later = KeyRing::new(Wrappings::new(Wrapping::new(&store_key)));
         assert!(later.known(fresh.key.id()).is_none());
         assert!(later.learn(&fresh.row).is_some());
         assert!(later.known(fresh.key.id()).is_some());

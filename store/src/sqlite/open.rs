@@ -66,9 +66,9 @@ pub(crate) async fn stored(place: &Place) -> Result<Option<Stored>, OpenError> {
         let schema = "select coalesce(max(version), 0) from schema_version";
         let schema: i64 =
             sqlx::query(schema).fetch_one(&mut connection).await.map_err(failed)?.get(0);
-        let kek = "select value from meta where name = 'kek_id'";
-        let kek = sqlx::query(kek).fetch_optional(&mut connection).await.map_err(failed)?;
-        Some(Stored { schema, kek_id: kek.map(|row| row.get::<Vec<u8>, _>(0)) })
+        let facts = "select name, value from meta where name like 'kek%'";
+        let facts = sqlx::query(facts).fetch_all(&mut connection).await.map_err(failed)?;
+        Some(Stored::of(schema, facts.iter().map(|row| (row.get(0), row.get(1))).collect()))
     } else {
         None
     };

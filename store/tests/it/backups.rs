@@ -93,6 +93,7 @@ impl Place {
         let options = store::Options {
             url: &self.home.url,
             key: &self.key,
+            next_key: None,
             data_dir: &data,
             anchor: None,
             node: "test",

@@ -69,6 +69,7 @@ impl Home {
         let options = Options {
             url: &self.url,
             key: &key,
+            next_key: None,
             data_dir: &data,
             anchor: None,
             node: "test",

@@ -29,6 +29,7 @@ mod registry;
 mod remembered;
 mod replays;
 mod retention;
+mod rotation;
 mod sealed;
 mod segments;
 

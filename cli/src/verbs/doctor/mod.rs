@@ -7,6 +7,7 @@ mod block;
 mod check;
 mod disk;
 mod files;
+mod keeping;
 mod machine;
 mod people;
 mod process;
@@ -37,6 +38,7 @@ const CHECKS: &[&[Check]] = &[
     people::CHECKS,
     audit::CHECKS,
     backups::CHECKS,
+    keeping::CHECKS,
     alerts::CHECKS,
 ];
 

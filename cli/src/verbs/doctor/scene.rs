@@ -72,6 +72,10 @@ pub struct Running {
     pub backups: Result<Value, String>,
     /// `GET /api/v1/users`.
     pub users: Result<Value, String>,
+    /// `GET /api/v1/keys`.
+    pub keys: Result<Value, String>,
+    /// `GET /api/v1/retention`.
+    pub retention: Result<Value, String>,
 }
 
 /// Why no engine was asked.
@@ -175,6 +179,8 @@ impl Running {
             security: get(&api, "/api/v1/security/status").await,
             backups: get(&api, "/api/v1/backups").await,
             users: get(&api, "/api/v1/users").await,
+            keys: get(&api, "/api/v1/keys").await,
+            retention: get(&api, "/api/v1/retention").await,
         })
     }
 }
@@ -221,7 +227,9 @@ pub mod example {
     pub fn running(scene: Scene, security: Value, backups: Value, users: Value) -> Scene {
         let (uid, pid) = (scene.user.uid(), Some(4711));
         let (security, backups, users) = (Ok(security), Ok(backups), Ok(users));
-        Scene { engine: Ok(Running { pid, uid, security, backups, users }), ..scene }
+        let (keys, retention) = (Ok(Value::Null), Ok(Value::Null));
+        let running = Running { pid, uid, security, backups, users, keys, retention };
+        Scene { engine: Ok(running), ..scene }
     }
 
     /// Writes a file of the machine.

@@ -1,0 +1,133 @@
+//! Services of the store key.
+
+use auth::{Asked, Permit, grants};
+use engine::{KeyRefused, KeyWork};
+use store::{
+    ActOutcome, Agreed, EscrowError, Escrowed, KeyStanding, Recipients, RotationPlan, Scope, Target,
+};
+
+use super::{Service, Why, reason_needed};
+use crate::problem::Problem;
+use crate::routes::Call;
+
+impl Service {
+    /// What keys there are, and what work on them was begun.
+    pub async fn keys(
+        &self,
+        _permit: &Permit<grants::KeyManage>,
+    ) -> Result<(KeyStanding, KeyWork), Problem> {
+        Ok((self.engine.store().key_standing().await?, self.engine.key_work()))
+    }
+
+    /// Begins to look at what is sealed; gives when, by which it is known.
+    pub fn begin_count(&self, _permit: &Permit<grants::KeyManage>) -> i64 {
+        let (engine, begun_us) = (self.engine.clone(), self.engine.now_us());
+        tokio::spawn(async move { engine.count_sealed(begun_us).await });
+        begun_us
+    }
+
+    /// What a change of the key would do: from which to which, where the new one comes from, and where the copy of both would go.
+    pub async fn plan_rotation(
+        &self,
+        _permit: &Permit<grants::KeyManage>,
+    ) -> Result<(RotationPlan, String, String), Problem> {
+        let (plan, source, file) = self.engine.plan_rotation().await.map_err(refused)?;
+        Ok((plan, source.to_string(), file.display().to_string()))
+    }
+
+    /// Begins to change the key; gives when, by which it is known. Somebody else must agree where approvals are asked for.
+    pub async fn begin_rotation(
+        &self,
+        call: &Call<grants::KeyManage>,
+        why: &Why,
+    ) -> Result<i64, Problem> {
+        let (plan, source, _) = self.plan_rotation(&call.permit).await?;
+        let asked = Asked {
+            action: "key.rotate",
+            parts: vec![plan.from.clone(), source.clone()],
+            summary: format!("change the store key {} for that of `{source}`", plan.from),
+            scope: Scope::All,
+        };
+        let act = self.agreed_act(call, asked, why).await?;
+        let (engine, begun_us) = (self.engine.clone(), act.now_us);
+        tokio::spawn(async move {
+            match engine.rotate_key(&act).await {
+                Ok(rotated) => {
+                    tracing::info!(code = "key.rotated", from = %rotated.from, to = %rotated.to, keys = rotated.keys, "the change of the store key is done: name the new one as `key` in server.toml");
+                }
+                Err(error) => {
+                    tracing::error!(code = "key.rotation", %error, "the change of the store key is not done");
+                }
+            }
+        });
+        Ok(begun_us)
+    }
+
+    /// A copy of the key for those who keep it, which nobody else can open. Somebody else must agree where approvals are asked for.
+    pub async fn escrow_key(
+        &self,
+        call: &Call<grants::KeyManage>,
+        keepers: &[String],
+        why: &Why,
+    ) -> Result<Escrowed, Problem> {
+        if keepers.is_empty() {
+            return Err(Problem::invalid("`to` names at least one public key of age"));
+        }
+        let recipients = Recipients::parse(keepers)
+            .map_err(|text| Problem::invalid(format!("`{text}` is not a public key of age")))?;
+        let asked = Asked {
+            action: "key.escrow",
+            parts: keepers.to_vec(),
+            summary: format!("copy the store key for {}", keepers.join(", ")),
+            scope: Scope::All,
+        };
+        let act = self.agreed_act(call, asked, why).await?;
+        self.engine.store().escrow_key(&act, &recipients).await.map_err(not_escrowed)
+    }
+
+    /// Records that somebody has opened a copy and found the key in force.
+    pub async fn escrow_verified(
+        &self,
+        permit: &Permit<grants::KeyManage>,
+        kek: &str,
+    ) -> Result<(), Problem> {
+        let act = self.act(permit, "key.escrow_verified", &Why::because(None));
+        self.engine.store().escrow_verified(&act, kek).await.map_err(not_escrowed)
+    }
+
+    /// An act for which somebody else has agreed, where that is asked for; the agreement is used up.
+    pub(super) async fn agreed_act<G: auth::Grant>(
+        &self,
+        call: &Call<G>,
+        asked: Asked,
+        why: &Why,
+    ) -> Result<store::Act, Problem> {
+        let Call { permit, session } = call;
+        let action = asked.action;
+        let act = self.act(permit, action, &reason_needed(why)?);
+        let mut act = self.accounts.with_approval(act, session, asked).await?;
+        if let Some(agreed) = act.approval {
+            // Used up before it is begun: what is done has records of its own.
+            let target =
+                Target { kind: "approval", id: Some(agreed.id.to_string()), channel: None };
+            let begun = store::Act { action: "approval.used", ..act.clone() };
+            self.engine.store().record(&begun, target, ActOutcome::Success, None).await?;
+            act.approval = Some(Agreed { spends: None, ..agreed });
+        }
+        Ok(act)
+    }
+}
+
+fn refused(error: KeyRefused) -> Problem {
+    match error {
+        KeyRefused::Rotate(store::RotateError::Store(error)) => error.into(),
+        refused => Problem::conflict("key_stays", refused.to_string()),
+    }
+}
+
+fn not_escrowed(error: EscrowError) -> Problem {
+    match error {
+        EscrowError::Store(error) => error.into(),
+        refused => Problem::conflict("not_escrowed", refused.to_string()),
+    }
+}

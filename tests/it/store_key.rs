@@ -1,0 +1,158 @@
+//! The store key as those who keep it meet it: looked at, copied, and changed while messages flow and the engine is killed.
+
+use crate::parts::{long, on_both_stores, to};
+use age::secrecy::ExposeSecret;
+use hilum_tests::engine::Engine;
+use hilum_tests::message;
+use hilum_tests::receiver::Receiver;
+use hilum_tests::site::{Site, Store};
+use hilum_tests::wire::Connection;
+use hilum_tests::{verbs, wait};
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+on_both_stores!(the_key_is_changed_under_load_and_kills, the_key_is_copied_for_those_who_keep_it);
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Says who keeps the keys, and where the next one is; gives the private key of who keeps them.
+fn with_keeper(site: &Site, next: &str) -> (PathBuf, String) {
+    let key = age::x25519::Identity::generate();
+    let file = site.path("keeper.key");
+    fs::write(&file, key.to_string().expose_secret()).unwrap();
+    let server = fs::read_to_string(site.path("server.toml")).unwrap();
+    let public = key.to_public().to_string();
+    let backup = format!("[backup]\nrecipients = [\"{public}\"]\nfolder = \"backups\"\n");
+    site.write("server.toml", &format!("{}\n{backup}", with_next(&server, next)));
+    (file, public)
+}
+
+fn with_next(server: &str, next: &str) -> String {
+    server.replace("[store]\n", &format!("[store]\nnext_key = \"file:{next}\"\n"))
+}
+
+fn standing(site: &Site) -> serde_json::Value {
+    let status = site.verb(&["keys", "status", "--format", "json"]);
+    serde_json::from_str(&status.stdout).unwrap_or_default()
+}
+
+/// Sends until it is told to stop, whether the engine is there or not; gives the control ids that were accepted.
+fn keep_sending(feed: SocketAddr, stop: &AtomicBool) -> Vec<String> {
+    let (mut accepted, mut n) = (Vec::new(), 0);
+    while !stop.load(Ordering::Relaxed) {
+        let Ok(mut sender) = Connection::open(feed) else { continue };
+        loop {
+            let id = format!("K{n}");
+            n += 1;
+            if stop.load(Ordering::Relaxed) || sender.send(&message::adt(&id, "P1")).is_err() {
+                break;
+            }
+            match sender.receive(Duration::from_secs(5)) {
+                answer if answer.accepts(&id) => accepted.push(id),
+                _ => break,
+            }
+        }
+    }
+    accepted
+}
+
+fn the_key_is_changed_under_load_and_kills(store: Store) {
+    let kills = if long() { 20 } else { 2 };
+    let site = Site::new(store);
+    with_keeper(&site, "data/keys/store-2.key");
+    let mut lab = Receiver::down();
+    let feed = site.feed("adt", "", &to("lab", &lab, ""));
+    let mut engine = site.serve();
+    let before = standing(&site)["kek"].clone();
+    let planned = site.verb(&["keys", "rotate"]);
+    assert!(planned.code == Some(0) && planned.stdout.contains("made there"), "{planned:?}");
+    assert_eq!(site.verb(&["keys", "rotate", "--execute"]).code, Some(64), "without a reason");
+    assert!(!site.path("data/keys/store-2.key").exists(), "a dry run makes nothing");
+
+    let stop = AtomicBool::new(false);
+    let (engine, accepted) = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| keep_sending(feed, &stop));
+        // Whoever asked may hear nothing, since the engine is killed meanwhile.
+        let asking = scope.spawn(|| site.verb(&["keys", "rotate", "--execute", "-m", "yearly"]));
+        for kill in 0..kills {
+            wait::until(&format!("the change is under way, kill {kill}"), || {
+                standing(&site)["next"].is_object().then_some(())
+            });
+            engine.kill();
+            engine = site.serve();
+        }
+        let asked = asking.join().unwrap();
+        assert_ne!(asked.code, Some(0), "it was killed before the end: {asked:?}");
+        wait::until("the key is changed", || {
+            let now = standing(&site);
+            (now["kek"] != before && now["next"].is_null()).then_some(())
+        });
+        stop.store(true, Ordering::Relaxed);
+        (engine, sending.join().unwrap())
+    });
+    assert!(accepted.len() > 50, "messages flowed meanwhile: {}", accepted.len());
+    let rows = site.verb(&["keys", "status", "--rows"]);
+    assert!(rows.code == Some(0), "nothing is in clear: {rows:?}");
+    assert!(!rows.stdout.contains(before.as_str().unwrap()), "{rows:?}");
+    assert_eq!(fs::read_dir(site.path("backups")).unwrap().count(), 1, "both keys were kept first");
+    engine.stop();
+
+    // The file is told, and the old key is not needed any more.
+    let server = fs::read_to_string(site.path("server.toml")).unwrap();
+    site.write("server.toml", &server.replace("next_key = ", "key = "));
+    fs::remove_file(site.path("data/keys/store.key")).unwrap();
+    let engine = site.serve();
+    lab.up();
+    site.wait_status("everything is delivered", |status| {
+        status.channel("adt").destination("lab").delivered >= accepted.len() as u64
+    });
+    let arrived: BTreeSet<String> = lab.control_ids().into_iter().collect();
+    let lost: Vec<&String> = accepted.iter().filter(|id| !arrived.contains(*id)).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    let whole = site.verb(&["audit", "verify"]);
+    assert_eq!(whole.code, Some(0), "{whole:?}");
+    engine.stop();
+    site.write(
+        "server.toml",
+        &server.replace("next_key = ", "key = ").replace("store-2", "store-3"),
+    );
+    let refused = Engine::start(verbs::hilum(), &site).err().expect("refused");
+    assert_eq!(refused.status.code(), Some(78), "{refused}");
+}
+
+fn the_key_is_copied_for_those_who_keep_it(store: Store) {
+    let site = Site::new(store);
+    let (identity, public) = with_keeper(&site, "data/keys/store-2.key");
+    let engine = site.serve();
+    let status = site.verb(&["keys", "status"]);
+    assert!(status.stdout.contains("nobody keeps a copy"), "{status:?}");
+    let (file, identity) = (shown(&site.path("store.age")), shown(&identity));
+    let copy = ["keys", "escrow", "--to", &public, "--output", &file, "-m", "for the safe"];
+    let copied = site.verb(&copy);
+    assert!(
+        copied.code == Some(0) && copied.stdout.contains(standing(&site)["kek"].as_str().unwrap()),
+        "{copied:?}"
+    );
+    assert_eq!(site.verb(&copy).code, Some(78), "nothing is written over");
+    let verify = ["keys", "escrow", "--verify", &file, "--identity", &identity];
+    let verified = site.verb(&verify);
+    assert!(verified.code == Some(0) && verified.stdout.contains("in force"), "{verified:?}");
+    assert!(site.verb(&["keys", "status"]).stdout.contains("and opened at"));
+    let stranger = site.path("stranger.key");
+    let key = age::x25519::Identity::generate();
+    fs::write(&stranger, key.to_string().expose_secret()).unwrap();
+    let closed = ["keys", "escrow", "--verify", &file, "--identity", &shown(&stranger)];
+    assert_eq!(site.verb(&closed).code, Some(2));
+    let nobody =
+        ["keys", "escrow", "--to", "age1x", "--output", &shown(&site.path("x")), "-m", "x"];
+    assert_eq!(site.verb(&nobody).code, Some(1));
+    let log = site.verb(&["audit", "list", "--action", "key.escrowed"]).stdout;
+    assert!(log.contains("for the safe"), "{log}");
+    engine.stop();
+}

@@ -60,6 +60,8 @@ permissions! {
     MessageMeta = "message.meta",
     /// Read the body of a message or of a response.
     MessageBody = "message.body",
+    /// Find messages by numbers of patients, visits and orders.
+    MessageSearch = "message.search",
     /// Read error texts, which may quote a message.
     MessageError = "message.error",
     /// Send a message again.
@@ -116,9 +118,9 @@ impl Permission {
         use Permission::*;
         match self {
             MonitorRead | ChannelRead | ChannelApply | ConnectionControl | ConnectionTest
-            | MessageMeta | MessageBody | MessageError | MessageReplay | MessageDiscard
-            | MessageSubmit | AlertManage | DeadletterRead | DeadletterReplay | ApprovalRead
-            | ApprovalDecide => true,
+            | MessageMeta | MessageBody | MessageSearch | MessageError | MessageReplay
+            | MessageDiscard | MessageSubmit | AlertManage | DeadletterRead | DeadletterReplay
+            | ApprovalRead | ApprovalDecide => true,
             PeerRead | PeerWrite | PeerRevoke | CaManage | UserRead | UserManage | RoleManage
             | SessionManage | TokenManage | AuditRead | AuditExport | AuditVerify
             | BackupCreate | RetentionManage | KeyManage => false,

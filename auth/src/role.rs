@@ -208,7 +208,7 @@ pub const ROLES: &[Role] = &[
     },
     Role {
         name: "message-steward",
-        doc: "An operator who may read messages and error texts, and discard.",
+        doc: "An operator who may find and read messages and error texts, and discard.",
         permissions: &[
             MonitorRead,
             ChannelRead,
@@ -216,6 +216,7 @@ pub const ROLES: &[Role] = &[
             ConnectionTest,
             MessageMeta,
             MessageBody,
+            MessageSearch,
             MessageError,
             MessageReplay,
             MessageDiscard,

@@ -10,6 +10,7 @@ pub struct Channel {
     description: Option<String>,
     owner: Option<String>,
     only: Option<Profile>,
+    search: Option<Vec<&'static str>>,
     ack: AckSettings,
     admission: Admission,
     peer_mismatch: PeerMismatch,
@@ -58,6 +59,9 @@ impl Channel {
                 Some("development") => Some(Profile::Development),
                 _ => None,
             },
+            search: top
+                .is_given("search")
+                .then(|| top.list("search").iter().filter_map(Value::choice).collect()),
             ack,
             admission,
             peer_mismatch: match source.choice("peer_mismatch") {
@@ -97,6 +101,11 @@ impl Channel {
     /// What is done with a message in which a peer speaks as somebody else.
     pub fn peer_mismatch(&self) -> PeerMismatch {
         self.peer_mismatch
+    }
+
+    /// Whether its messages are found by this kind of number.
+    pub fn is_searched_by(&self, kind: &str) -> bool {
+        self.search.as_ref().is_none_or(|kinds| kinds.contains(&kind))
     }
 
     /// A lone LF before what looks like a segment ends one.

@@ -11,6 +11,12 @@ pub const CHANNEL_FIELDS: &[Field] = &[
         "The profile that it runs in; in the other it is left out.",
         Kind::Choice(ONLY),
     ),
+    Field::optional(
+        "search",
+        "The numbers by which its messages are found; all of them when it is left out, none with `[]`.",
+        Kind::List(&Kind::Choice(SEARCH)),
+    )
+    .examples(&["[\"mrn\", \"order\"]"]),
     Field::required("source", "Where messages come from.", Kind::Table("source")),
     Field::optional(
         "transform",
@@ -134,6 +140,17 @@ const SAME_ID: &[Choice] = &[
 ];
 
 const DEADLINE: Kind = Kind::Duration { min: "1s", max: "5m" };
+
+const SEARCH: &[Choice] = &[
+    Choice { name: "control-id", doc: "MSH-10." },
+    Choice { name: "mrn", doc: "The patient: PID-3.1, each of them." },
+    Choice { name: "visit", doc: "The visit or encounter: PV1-19.1." },
+    Choice { name: "order", doc: "The placer's order number: ORC-2.1, OBR-2.1." },
+    Choice {
+        name: "accession",
+        doc: "The filler's order number or accession: ORC-3.1, OBR-3.1, OBR-18.",
+    },
+];
 
 const ONLY: &[Choice] = &[
     Choice { name: "production", doc: "Not in development." },

@@ -48,6 +48,8 @@ pub enum Verb {
     Status(Query),
     /// List messages, newest first
     Messages(Messages),
+    /// Find messages by a number of a patient, visit or order (recorded in the audit log)
+    Find(Find),
     /// Show one message: its trace from bytes to disposition
     Message(Message),
     /// List dead letters by destination and error
@@ -409,6 +411,28 @@ pub struct Messages {
     /// Continue behind the last page
     #[arg(long)]
     pub after: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Find {
+    /// What the number is of: mrn, visit, order, accession or control-id
+    pub by: String,
+    /// The number; asked for when it is left out, so that it stands in no list of commands
+    pub value: Option<String>,
+    /// Only this channel
+    #[arg(long)]
+    pub channel: Option<String>,
+    /// Only received in this time, such as 30d
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Rows
+    #[arg(long, default_value_t = 50)]
+    pub limit: u32,
+    /// Why, for the audit log
+    #[arg(short = 'm', long)]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@ mod backups;
 mod keys;
 mod registry;
 mod retention;
+mod search;
 
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ use crate::views::Views;
 
 pub use alerts::{People, SecurityStatus};
 pub use registry::{CertificateView, Inspected, PeerView};
+
+pub use search::Wanted;
 
 /// The services of one engine.
 #[derive(Clone)]

@@ -37,6 +37,7 @@ mod replay;
 mod retention;
 mod retry;
 mod running;
+mod search;
 mod selection;
 pub mod site;
 mod speaker;
@@ -64,6 +65,7 @@ pub use replay::{ReplayMode, ReplayOrder, Replayed};
 pub use retention::{
     ChannelRetention, Cleared, PurgeRefused, RetentionProgress, RetentionStanding, keep_retention,
 };
+pub use search::keep_index;
 pub use selection::{Selection, group_name};
 pub use start_error::StartError;
 pub use status::{ChannelStatus, DestinationStatus, Status};

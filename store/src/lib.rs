@@ -40,6 +40,7 @@ mod receipt;
 mod retention;
 mod scope;
 mod seal;
+mod search;
 mod seats;
 mod settle;
 mod sql;
@@ -101,6 +102,7 @@ pub use receipt::{
 };
 pub use retention::{Due, Kept, LegalHold, Periods, Purged, Standstill, StoreSize};
 pub use scope::Scope;
+pub use search::{FoundBy, SearchField, Unindexed, Values};
 pub use settle::{Attempt, Settle, SettleTicket, Settled, Wait};
 pub use state::{DeliveryState, Disposition, Origin, What};
 pub use store::Store;

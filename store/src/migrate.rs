@@ -37,6 +37,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(12, "0012_audit_ledger.sql"),
     migration!(13, "0013_roles.sql"),
     migration!(14, "0014_retention.sql"),
+    migration!(15, "0015_search.sql"),
 ];
 
 /// The first schemas whose stores have these keys.

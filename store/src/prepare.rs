@@ -88,6 +88,7 @@ const NOT_SEALED: &[&str] = &[
     "peer_keys.spki",
     "recovery_codes.code",
     "revisions.hash",
+    "search_tokens.token",
     "service_tokens.token",
     "sessions.token",
 ];

@@ -6,6 +6,7 @@ use sha2::Sha256;
 
 use crate::error::StoreError;
 use crate::ids::{ChannelId, DestinationId, UserId};
+use crate::search::SearchField;
 
 /// The lane of a delivery at its destination: a keyed token of the order key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,6 +97,11 @@ impl Tokens {
     /// A recovery code of a user.
     pub(crate) fn recovery(&self, user: UserId, code: &str) -> Token {
         token(&self.index, &[b"recovery", user.as_bytes(), code.as_bytes()])
+    }
+
+    /// A value that messages can be found by, wherever they are.
+    pub(crate) fn search(&self, field: SearchField, value: &str) -> Token {
+        token(&self.index, &[b"search", field.as_str().as_bytes(), value.as_bytes()])
     }
 
     pub(crate) fn control_id(&self, control_id: &str) -> Token {

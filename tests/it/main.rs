@@ -24,6 +24,7 @@ mod duplicates;
 mod egress;
 mod examples;
 mod files;
+mod finding;
 mod framing;
 mod full_disk;
 mod hops;

@@ -13,7 +13,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 on_both_stores!(the_key_is_changed_under_load_and_kills, the_key_is_copied_for_those_who_keep_it);
 
@@ -42,6 +42,11 @@ fn standing(site: &Site) -> serde_json::Value {
     serde_json::from_str(&status.stdout).unwrap_or_default()
 }
 
+/// Files with both keys.
+fn copies(site: &Site) -> usize {
+    fs::read_dir(site.path("backups")).map_or(0, Iterator::count)
+}
+
 /// Sends until it is told to stop, whether the engine is there or not; gives the control ids that were accepted.
 fn keep_sending(feed: SocketAddr, stop: &AtomicBool) -> Vec<String> {
     let (mut accepted, mut n) = (Vec::new(), 0);
@@ -62,13 +67,33 @@ fn keep_sending(feed: SocketAddr, stop: &AtomicBool) -> Vec<String> {
     accepted
 }
 
+/// Asks for the change, and kills the engine so long after it has begun: both keys are kept first.
+fn ask_and_kill(site: &Site, engine: Engine, after: Duration) {
+    let (kept, asked) = (copies(site), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            site.verb(&["keys", "rotate", "--execute", "-m", "yearly"]);
+            asked.store(true, Ordering::Relaxed);
+        });
+        wait::until("it has begun, or is over", || {
+            (copies(site) > kept || asked.load(Ordering::Relaxed)).then_some(())
+        });
+        let begun = Instant::now();
+        while begun.elapsed() < after {
+            std::hint::spin_loop();
+        }
+        engine.kill();
+        asking.join().unwrap();
+    });
+}
+
 fn the_key_is_changed_under_load_and_kills(store: Store) {
-    let kills = if long() { 20 } else { 2 };
+    let kills = if long() { 20 } else { 4 };
     let site = Site::new(store);
     with_keeper(&site, "data/keys/store-2.key");
     let mut lab = Receiver::down();
     let feed = site.feed("adt", "", &to("lab", &lab, ""));
-    let mut engine = site.serve();
+    let engine = site.serve();
     let before = standing(&site)["kek"].clone();
     let planned = site.verb(&["keys", "rotate"]);
     assert!(planned.code == Some(0) && planned.stdout.contains("made there"), "{planned:?}");
@@ -78,29 +103,27 @@ fn the_key_is_changed_under_load_and_kills(store: Store) {
     let stop = AtomicBool::new(false);
     let (engine, accepted) = std::thread::scope(|scope| {
         let sending = scope.spawn(|| keep_sending(feed, &stop));
-        // Whoever asked may hear nothing, since the engine is killed meanwhile.
-        let asking = scope.spawn(|| site.verb(&["keys", "rotate", "--execute", "-m", "yearly"]));
+        let mut engine = engine;
         for kill in 0..kills {
-            wait::until(&format!("the change is under way, kill {kill}"), || {
-                standing(&site)["next"].is_object().then_some(())
-            });
-            engine.kill();
+            ask_and_kill(&site, engine, Duration::from_millis(4) * kill);
             engine = site.serve();
         }
-        let asked = asking.join().unwrap();
-        assert_ne!(asked.code, Some(0), "it was killed before the end: {asked:?}");
+        // What was begun goes on by itself; what was not is asked for again.
         wait::until("the key is changed", || {
             let now = standing(&site);
+            if now["kek"] == before && now["next"].is_null() {
+                site.verb(&["keys", "rotate", "--execute", "-m", "yearly, again"]);
+            }
             (now["kek"] != before && now["next"].is_null()).then_some(())
         });
         stop.store(true, Ordering::Relaxed);
         (engine, sending.join().unwrap())
     });
-    assert!(accepted.len() > 50, "messages flowed meanwhile: {}", accepted.len());
+    assert!(accepted.len() > 10, "messages flowed meanwhile: {}", accepted.len());
     let rows = site.verb(&["keys", "status", "--rows"]);
     assert!(rows.code == Some(0), "nothing is in clear: {rows:?}");
     assert!(!rows.stdout.contains(before.as_str().unwrap()), "{rows:?}");
-    assert_eq!(fs::read_dir(site.path("backups")).unwrap().count(), 1, "both keys were kept first");
+    assert!(copies(&site) >= 1, "both keys were kept first");
     engine.stop();
 
     // The file is told, and the old key is not needed any more.

@@ -59,7 +59,8 @@ const ADMINS: &[Permission] = &[
     Permission::ApprovalDecide,
     Permission::RetentionManage,
 ];
-const PHI: &[Permission] = &[Permission::MessageBody, Permission::MessageError];
+const PHI: &[Permission] =
+    &[Permission::MessageBody, Permission::MessageSearch, Permission::MessageError];
 
 /// Whether whoever holds this must have a second factor.
 fn demands(policy: SecondFactorPolicy, holdings: &Holdings) -> bool {

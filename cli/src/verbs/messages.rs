@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::answer::{list, number, safe, text};
 use crate::api::Api;
-use crate::args::{Format, Messages};
+use crate::args::{Find, Format, Messages};
 use crate::exit::{Code, Failure, Outcome};
+use crate::prompt;
 use crate::say;
 use crate::table::{Table, time};
 
@@ -23,6 +24,34 @@ pub async fn run(args: Messages) -> Outcome {
     match args.target.format {
         Format::Json => say::data(&format!("{page:#}\n")),
         Format::Text => show(&page),
+    }
+    Ok(())
+}
+
+/// Runs `hilum find`.
+pub async fn find(args: Find) -> Outcome {
+    let value = match &args.value {
+        Some(value) => value.clone(),
+        None => prompt::secret("The number: ")?.expose_secret().clone(),
+    };
+    let since_us = args.since.as_deref().map(ago).transpose()?;
+    let wanted = json!({
+        "by": args.by, "value": value, "channel": args.channel, "since_us": since_us,
+        "limit": args.limit, "reason": args.reason,
+    });
+    let page = Api::of(&args.target)?.post("/api/v1/messages/lookup", &wanted).await?;
+    match args.target.format {
+        Format::Json => say::data(&format!("{page:#}\n")),
+        Format::Text => {
+            show(&page);
+            if page.get("more") == Some(&Value::Bool(true)) {
+                say::talk("hint: there are more; `--limit` and `--since` say how many and of when");
+            }
+            match number(&page, "behind") {
+                0 => {}
+                behind => say::talk(&format!("{behind} messages are not in the index yet")),
+            }
+        }
     }
     Ok(())
 }

@@ -1,17 +1,20 @@
 //! Routes that only look.
 
-use auth::grants::{DeadletterRead, MessageBody, MessageError, MessageMeta, MonitorRead};
+use auth::grants::{
+    DeadletterRead, MessageBody, MessageError, MessageMeta, MessageSearch, MonitorRead,
+};
 use axum::Json;
+use phi::Phi;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use store::{Cursor, MessageFilter, MessageId, MessageState, Page};
+use store::{Cursor, MessageFilter, MessageId, MessageState, Messages, Page, SearchField};
 
 use super::maybe_name;
 use super::table::{Answer, Call};
 use crate::json as shape;
 use crate::problem::Problem;
-use crate::service::{Service, Why};
+use crate::service::{Service, Wanted, Why};
 
 /// Rows of a page unless asked otherwise, and at most.
 const PAGE: usize = 50;
@@ -65,6 +68,45 @@ pub async fn messages(service: Service, call: Call<MessageMeta>, search: Search)
         Page { after: after.transpose()?, limit: search.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX) };
     let found = service.messages(&call.permit, &filter, page).await?;
     Ok(Json(shape::page(&found)))
+}
+
+/// A number, and what it is the number of.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lookup {
+    /// `control-id`, `mrn`, `visit`, `order` or `accession`.
+    by: String,
+    value: String,
+    channel: Option<String>,
+    since_us: Option<i64>,
+    until_us: Option<i64>,
+    limit: Option<usize>,
+    reason: Option<String>,
+}
+
+/// A longer value is no number of anything.
+const VALUE_MAX: usize = 256;
+
+pub async fn lookup(service: Service, call: Call<MessageSearch>, lookup: Lookup) -> Answer {
+    let field = SearchField::parse(&lookup.by).ok_or_else(|| {
+        Problem::invalid(format!("`{}` is nothing that messages are found by", lookup.by))
+    })?;
+    if lookup.value.trim().is_empty() || lookup.value.len() > VALUE_MAX {
+        return Err(Problem::invalid(format!("`value` has 1 to {VALUE_MAX} bytes")));
+    }
+    let wanted = Wanted {
+        field,
+        value: Phi::new(lookup.value),
+        channel: maybe_name(lookup.channel.as_deref(), "channel")?,
+        since_us: lookup.since_us.unwrap_or(0),
+        until_us: lookup.until_us,
+        limit: lookup.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX),
+    };
+    let found = service.lookup(&call.permit, &wanted, &Why::because(lookup.reason)).await?;
+    let mut page = shape::page(&Messages { rows: found.rows, next: None });
+    page["more"] = json!(found.more);
+    page["behind"] = json!(found.behind);
+    Ok(Json(page))
 }
 
 /// An id, or a control id.

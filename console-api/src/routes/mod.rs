@@ -66,6 +66,11 @@ fn of_channels() -> Vec<Route> {
             look::messages,
         ),
         Route::post(
+            "/api/v1/messages/lookup",
+            "The messages in which a number of a patient, visit or order stands, without their content. Recorded, without the number.",
+            look::lookup,
+        ),
+        Route::post(
             "/api/v1/messages/find",
             "One message with its trace: by its id, or the newest with a control id.",
             look::message,

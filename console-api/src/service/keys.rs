@@ -1,6 +1,6 @@
 //! Services of the store key.
 
-use auth::{Asked, Permit, grants};
+use auth::{AccountError, Asked, Permit, grants};
 use engine::{KeyRefused, KeyWork};
 use store::{
     ActOutcome, Agreed, EscrowError, Escrowed, KeyStanding, Recipients, RotationPlan, Scope, Target,
@@ -103,6 +103,9 @@ impl Service {
         why: &Why,
     ) -> Result<store::Act, Problem> {
         let Call { permit, session } = call;
+        if session.is_emergency() {
+            return Err(AccountError::Beyond("an emergency is no reason for this").into());
+        }
         let action = asked.action;
         let act = self.act(permit, action, &reason_needed(why)?);
         let mut act = self.accounts.with_approval(act, session, asked).await?;

@@ -19,20 +19,21 @@ use crate::backend::Done;
 use crate::error::{OpenError, StoreError};
 use crate::open::{drop_fact, set_fact};
 use crate::read::key_row;
-use crate::seal::{KeyRow, Wrapping};
+use crate::seal::{KeyRow, OnTheWay, Wrapping};
 use crate::sql::{statements, values};
 use crate::store::Store;
 
 /// Data keys of one transaction.
 const BATCH: usize = 500;
-/// A key that was made a moment before the change may still be on its way to its row.
-const SETTLES: Duration = Duration::from_secs(2);
+/// How often it is looked whether rows of before are on disk.
+const LOOK: Duration = Duration::from_millis(5);
 
 statements! {
     LEFT = "select count(*) from data_keys where kek_id = $1 and destroyed_us = 9223372036854775807";
     SLICE = "select id, purpose, channel, day, kek_id, wrapped, commitment from data_keys
         where kek_id = $1 and destroyed_us = 9223372036854775807 order by n limit 500";
-    REWRAP = "update data_keys set kek_id = $3, wrapped = $4 where id = $1 and kek_id = $2";
+    /// One that was destroyed meanwhile stays so.
+    REWRAP = "update data_keys set kek_id = $3, wrapped = $4 where id = $1 and kek_id = $2 and destroyed_us = 9223372036854775807";
     NEXT = "select value from meta where name = 'kek_next'";
 }
 
@@ -154,8 +155,8 @@ impl Store {
             move |facts| facts.push(("kek_next", Some(id)))
         })
         .await?;
-        self.inner.ring.change_to(Wrapping::new(&next));
-        let keys = self.finish_rotation(act, before.id(), to.clone()).await?;
+        let on_the_way = self.inner.ring.change_to(Wrapping::new(&next))?;
+        let keys = self.finish_rotation(act, before.id(), to.clone(), on_the_way).await?;
         let (from, to) = (before.id().to_string(), to.kek.to_string());
         Ok(Rotated { from, to, keys, backup: Some(file) })
     }
@@ -172,7 +173,7 @@ impl Store {
         let Some(kek) = self.next_key().await? else { return Ok(None) };
         let to = Held { kek, source: source.clone() };
         let from = self.held_key().kek;
-        let keys = self.finish_rotation(act, from, to.clone()).await?;
+        let keys = self.finish_rotation(act, from, to.clone(), OnTheWay::default()).await?;
         Ok(Some(Rotated { from: from.to_string(), to: to.kek.to_string(), keys, backup: None }))
     }
 
@@ -214,11 +215,18 @@ impl Store {
         Ok(sha256)
     }
 
-    async fn finish_rotation(&self, act: &Act, from: KekId, to: Held) -> Result<i64, StoreError> {
+    async fn finish_rotation(
+        &self,
+        act: &Act,
+        from: KekId,
+        to: Held,
+        on_the_way: OnTheWay,
+    ) -> Result<i64, StoreError> {
         let mut keys = self.rewrap_all(from, to.kek).await?;
-        // Everybody who seals now has the new one; whoever held a fresh key of before is given time to put it down.
-        self.flush().await;
-        tokio::time::sleep(SETTLES).await;
+        // Everybody who seals now has the new one; whoever held the row of a fresh key of before puts it down.
+        while !on_the_way.is_over() {
+            tokio::time::sleep(LOOK).await;
+        }
         self.flush().await;
         keys += self.rewrap_all(from, to.kek).await?;
         let after = Json::object([
@@ -226,6 +234,9 @@ impl Store {
             ("to", Json::text(to.kek.to_string())),
             ("keys", Json::Int(keys)),
         ]);
+        if self.wrapped_by(from).await? > 0 {
+            return Err(StoreError::Internal("a data key needs the key before".to_owned()));
+        }
         let id = to.kek.0.to_vec();
         self.note(act, "key.rotated", after, move |facts| {
             facts.push(("kek_id", Some(id)));

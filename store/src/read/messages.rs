@@ -231,7 +231,7 @@ impl Reader {
     }
 
     /// A row of the lists above.
-    pub(super) async fn summary(
+    pub(crate) async fn summary(
         &self,
         row: &Row,
         channel: &Name,

@@ -16,6 +16,8 @@ use crate::store::Store;
 
 /// Messages of one transaction.
 const SLICE: i64 = 200;
+/// A day's tokens leave in so many transactions.
+const TOKEN_PARTS: u16 = 64;
 /// For each moment that the writer spends on a purge it has so many for everybody else.
 const PAUSES: u32 = 2;
 
@@ -78,6 +80,7 @@ impl Store {
         self.take_bodies(&order, by_size, Limits::by_size(periods, now_us), &mut gone).await?;
         self.take_released(&order, &mut gone).await?;
         self.take_rows(&order, (marks.messages_seq, bounds.messages), &mut gone).await?;
+        self.take_tokens(&order, &mut gone).await?;
         let keys = if gone.held { Vec::new() } else { self.unused_keys(id, now_us).await? };
         purged = gone.purged;
         if gone.held {
@@ -214,6 +217,29 @@ impl Store {
                 break;
             }
             after = end;
+        }
+        Ok(())
+    }
+
+    /// What messages could be found by leaves day by day, with the last row of a day.
+    async fn take_tokens(&self, order: &Order, gone: &mut Tally) -> Result<(), StoreError> {
+        let Order { channel, now_us, .. } = *order;
+        let [_, rows_day] = self.days_gone(channel, now_us).await?;
+        while !gone.held {
+            let day = self.inner.reader.row(slice::TOKEN_DAY, values![channel, rows_day]).await?;
+            let Some(day) = day.map_or(Ok(None), |row| row.int_or_none(0))? else { break };
+            for part in 0..TOKEN_PARTS {
+                let begin = part * (256 / TOKEN_PARTS);
+                let bound =
+                    |first: u16| u8::try_from(first).map_or(vec![255; 17], |byte| vec![byte]);
+                let range = (bound(begin), bound(begin + 256 / TOKEN_PARTS));
+                let slice = self
+                    .slice(channel, move |session| {
+                        Box::pin(slice::tokens(session, (channel, day), range))
+                    })
+                    .await?;
+                gone.add(slice);
+            }
         }
         Ok(())
     }

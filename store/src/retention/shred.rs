@@ -36,6 +36,22 @@ statements! {
 }
 
 impl Store {
+    /// Before which days every message of a channel has lost its body, or left, but for those that are kept.
+    pub(super) async fn days_gone(
+        &self,
+        channel: i64,
+        now_us: i64,
+    ) -> Result<[i64; 2], StoreError> {
+        let marks = self.marks(channel).await?;
+        let mut days = [0; 2];
+        for (day, seq) in days.iter_mut().zip([marks.bodies_seq, marks.messages_seq]) {
+            let row = self.inner.reader.row(FIRST_WITH_BODY, values![channel, seq, now_us]).await?;
+            let first_us = row.map_or(Ok(0), |row| row.int(0))?.min(now_us);
+            *day = first_us.div_euclid(DAY_US) - 1;
+        }
+        Ok(days)
+    }
+
     /// The keys of a channel that open nothing any more.
     ///
     /// What came after a day is not sealed with its key, and what came before has left or is kept. Around midnight a key is used a moment
@@ -46,14 +62,7 @@ impl Store {
         now_us: i64,
     ) -> Result<Vec<DataKeyId>, StoreError> {
         let reader = &self.inner.reader;
-        let marks = self.marks(channel).await?;
-        let mut ends = [0; 2];
-        for (end, seq) in ends.iter_mut().zip([marks.bodies_seq, marks.messages_seq]) {
-            let row = reader.row(FIRST_WITH_BODY, values![channel, seq, now_us]).await?;
-            let first_us = row.map_or(Ok(0), |row| row.int(0))?.min(now_us);
-            *end = first_us.div_euclid(DAY_US) - 1;
-        }
-        let [bodies_day, rows_day] = ends;
+        let [bodies_day, rows_day] = self.days_gone(channel, now_us).await?;
         let old = reader.rows(OLD, values![channel, bodies_day]).await?;
         if old.is_empty() {
             return Ok(Vec::new());

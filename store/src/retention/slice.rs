@@ -61,6 +61,9 @@ statements! {
         and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
     MESSAGES = "delete from messages where channel = $1 and seq > $2 and seq <= $3
         and not exists (select 1 from kept_messages k where k.channel = messages.channel and k.seq = messages.seq)";
+    /// The oldest day of which there is something to find messages by, before another.
+    TOKEN_DAY = "select min(day) from search_tokens where channel = $1 and day < $2";
+    TOKENS = "delete from search_tokens where channel = $1 and day = $2 and token >= $3 and token < $4";
     MESSAGES_GONE = "update retention set messages_seq = case when messages_seq < $2 then $2 else messages_seq end,
         messages_gone = messages_gone + $3, ran_us = $4 where channel = $1";
 }
@@ -220,4 +223,19 @@ async fn count(
 ) -> Result<i64, StoreError> {
     let row = row(session, statement, values![channel, after, to]).await?;
     row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// Takes out a part of what messages of a day could be found by: tokens that begin with some bytes.
+pub(super) async fn tokens(
+    session: &mut dyn Backend,
+    (channel, day): (i64, i64),
+    (from, to): (Vec<u8>, Vec<u8>),
+) -> Result<Gone, StoreError> {
+    if is_held(session, channel).await? {
+        return Ok(Gone { is_held: true, ..Gone::default() });
+    }
+    session.erase(true).await?;
+    session.run(TOKENS, values![channel, day, from, to]).await?;
+    session.erase(false).await?;
+    Ok(Gone::default())
 }

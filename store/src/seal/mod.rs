@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::ids::ChannelId;
 pub(crate) use keys::{DataKey, DataKeyId, KeyRow, Purpose, Wrapping, Wrappings};
-pub(crate) use ring::{FreshKey, KeyRing};
+pub(crate) use ring::{FreshKey, KeyRing, OnTheWay};
 
 const VERSION: u8 = 1;
 const ALG_AES_256_GCM: u8 = 1;

@@ -1,7 +1,7 @@
 //! The data keys at hand.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use super::keys::{DataKey, DataKeyId, KeyRow, Purpose, Wrapping, Wrappings};
 use crate::error::StoreError;
@@ -24,6 +24,8 @@ struct Inner {
     /// By purpose, channel and day. Around midnight two days are in use at once.
     sealing: HashMap<(Purpose, i64, i64), FreshKey>,
     opening: HashMap<DataKeyId, Arc<DataKey>>,
+    /// The rows of keys to seal with, as long as somebody holds them.
+    made: Vec<Weak<KeyRow>>,
 }
 
 /// A key to seal with, and its row as long as that may not be on disk yet.
@@ -42,12 +44,22 @@ impl KeyRing {
         self.wrappings.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From here on another store key wraps; what was wrapped by the one before still unwraps. Keys whose rows are not on disk yet are let
-    /// go of, so that no more such rows come than are on their way already.
-    pub(crate) fn change_to(&self, next: Wrapping) {
+    /// From here on another store key wraps; what was wrapped by the one before still unwraps.
+    ///
+    /// Once what it gives is over, no row comes to the disk any more that the one before has wrapped.
+    pub(crate) fn change_to(&self, next: Wrapping) -> Result<OnTheWay, StoreError> {
         let mut inner = self.inner();
         self.wrappings.write().unwrap_or_else(PoisonError::into_inner).change_to(next);
-        inner.sealing.retain(|_, fresh| fresh.key.is_committed());
+        let on_the_way = OnTheWay(std::mem::take(&mut inner.made));
+        let wrappings = self.wrappings();
+        let mut made = Vec::new();
+        for fresh in inner.sealing.values_mut() {
+            let row = wrappings.rewrap(&fresh.row).map_err(|_| StoreError::Unreadable("a key"))?;
+            fresh.row = Arc::new(row);
+            made.push(Arc::downgrade(&fresh.row));
+        }
+        inner.made = made;
+        Ok(on_the_way)
     }
 
     /// Nothing is wrapped by the store key before any more.
@@ -91,6 +103,8 @@ impl KeyRing {
             // Days that are over. A key whose row is on its way is held by what it sealed.
             inner.sealing.retain(|(_, _, known), _| *known >= day - 1);
         }
+        inner.made.retain(|row| row.strong_count() > 0);
+        inner.made.push(Arc::downgrade(&fresh.row));
         inner.sealing.insert(place, fresh.clone());
         Ok(fresh)
     }
@@ -115,6 +129,17 @@ impl KeyRing {
     }
 }
 
+/// Rows of data keys that somebody still holds, and so may write.
+#[derive(Default)]
+pub(crate) struct OnTheWay(Vec<Weak<KeyRow>>);
+
+impl OnTheWay {
+    /// Whether nobody holds any of them any more: each is on disk, or will never be.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.iter().all(|row| row.strong_count() == 0)
+    }
+}
+
 impl Inner {
     fn remember(&mut self, key: &Arc<DataKey>) {
         if self.opening.len() >= OPENING_MAX {
@@ -135,6 +160,20 @@ mod tests {
 
     fn sealing(ring: &KeyRing, channel: i64, now_us: i64) -> FreshKey {
         ring.sealing(Purpose::Message, ChannelId::from_number(channel), now_us).unwrap()
+    }
+
+    #[test]
+    fn rows_that_the_key_before_has_wrapped_are_waited_for() {
+        let (old, new) = (StoreKey::random(), StoreKey::random());
+        let ring = KeyRing::new(Wrappings::new(Wrapping::new(&old)));
+        let queued = sealing(&ring, 1, 0);
+        let on_the_way = ring.change_to(Wrapping::new(&new)).unwrap();
+        assert!(!on_the_way.is_over(), "its row is in the queue");
+        let again = sealing(&ring, 1, 0);
+        assert_eq!((again.key.id(), again.row.kek_id), (queued.key.id(), new.id()));
+        assert_eq!(sealing(&ring, 2, 0).row.kek_id, new.id());
+        drop(queued);
+        assert!(on_the_way.is_over());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Executor, Row};
+use sqlx::{ConnectOptions, Connection, Executor, Row};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -25,6 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Default)]
 struct Signals {
     wrote: Notify,
+    stop: Notify,
     restart: AtomicBool,
     failed: AtomicBool,
 }
@@ -57,11 +58,11 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Ends the task; the writer's last close copies what is left.
+    /// Ends the task and its connection; the writer's close is then the last, and copies what is left.
     pub(super) async fn stop(mut self) {
         if let Some(task) = self.task.take() {
-            task.abort();
-            // It was told to end; how it did says nothing more.
+            self.signals.stop.notify_one();
+            // How it ended says nothing more.
             let _ended = task.await;
         }
     }
@@ -76,10 +77,16 @@ impl Drop for Checkpoints {
 }
 
 async fn keep_copying(options: SqliteConnectOptions, signals: Arc<Signals>) {
-    let mut connection = None;
+    let mut connection: Option<SqliteConnection> = None;
     loop {
-        signals.wrote.notified().await;
-        tokio::time::sleep(LOOK_EVERY).await;
+        let due = async {
+            signals.wrote.notified().await;
+            tokio::time::sleep(LOOK_EVERY).await;
+        };
+        tokio::select! {
+            () = signals.stop.notified() => break,
+            () = due => {}
+        }
         match look(&options, &mut connection, &signals).await {
             Ok(()) => {}
             Err(StoreError::SyncFailed) => {
@@ -92,6 +99,10 @@ async fn keep_copying(options: SqliteConnectOptions, signals: Arc<Signals>) {
                 connection = None;
             }
         }
+    }
+    let Some(connection) = connection else { return };
+    if let Err(error) = connection.close().await {
+        tracing::debug!(%error, "the connection that copies the store's log did not close");
     }
 }
 

@@ -31,6 +31,7 @@ mod replays;
 mod retention;
 mod rotation;
 mod sealed;
+mod search;
 mod segments;
 
 /// Runs each behaviour on both databases.

@@ -1,0 +1,94 @@
+//! Takes messages up that are not in the index yet.
+
+use bytes::Bytes;
+use phi::Phi;
+
+use super::{DAY_US, SearchField, normal};
+use crate::backend::Done;
+use crate::error::StoreError;
+use crate::lease::Lease;
+use crate::sql::{statements, values};
+use crate::store::Store;
+
+/// Messages that are read at once.
+const SLICE: i64 = 200;
+
+statements! {
+    NEXT = "select m.seq, m.id, m.received_us, m.body from messages m
+        where m.channel = $1 and m.seq > (select coalesce(max(s.seq), 0) from search_marks s where s.channel = $1) order by m.seq limit $2";
+    PUT = "insert into search_tokens (channel, day, token, seq) values ($1, $2, $3, $4) on conflict do nothing";
+    MARK = "insert into search_marks (channel, seq) values ($1, $2) on conflict (channel) do update set seq = excluded.seq";
+}
+
+/// A message that is not in the index yet.
+pub struct Unindexed {
+    /// Its number in the channel.
+    pub seq: i64,
+    /// When it arrived, microseconds UTC.
+    pub received_us: i64,
+    /// What was received; nothing when it does not open, or has left.
+    pub body: Option<Phi<Bytes>>,
+}
+
+/// What a message can be found by.
+pub struct Values {
+    /// Its number in the channel.
+    pub seq: i64,
+    /// When it arrived, microseconds UTC.
+    pub received_us: i64,
+    /// Values, as they stand in it.
+    pub values: Vec<(SearchField, Phi<String>)>,
+}
+
+impl Store {
+    /// The next messages of a channel that are not in the index, in the order in which they came.
+    pub async fn unindexed(&self, lease: &Lease) -> Result<Vec<Unindexed>, StoreError> {
+        let reader = &self.inner.reader;
+        let mut next = Vec::new();
+        for row in reader.rows(NEXT, values![lease.channel().number(), SLICE]).await? {
+            let id = row.id_or_none(3)?.unwrap_or(row.id(1)?);
+            let body = match reader.body(lease.channel(), id).await {
+                Ok(body) => Some(Phi::new(body)),
+                // What does not open is found out where it is needed; here it is only not found by its values.
+                Err(StoreError::Unreadable(_)) => None,
+                Err(error) => return Err(error),
+            };
+            next.push(Unindexed { seq: row.int(0)?, received_us: row.int(2)?, body });
+        }
+        Ok(next)
+    }
+
+    /// Writes what messages can be found by, and that they are in the index.
+    pub async fn index(&self, lease: &Lease, found: Vec<Values>) -> Result<(), StoreError> {
+        let channel = lease.channel().number();
+        let Some(last) = found.iter().map(|one| one.seq).max() else { return Ok(()) };
+        let mut rows = Vec::new();
+        for Values { seq, received_us, values } in &found {
+            for (field, value) in values {
+                let value = normal(value.expose_phi());
+                if !value.is_empty() {
+                    let token = self.inner.tokens.search(*field, &value);
+                    rows.push((received_us.div_euclid(DAY_US), token, *seq));
+                }
+            }
+        }
+        // In the order of the index: what lies together is written together.
+        rows.sort_unstable();
+        rows.dedup();
+        let (epoch, channels) = (lease.epoch(), std::sync::Arc::clone(&self.inner.channels));
+        self.seat(lease.channel())
+            .run(move |session| {
+                Box::pin(async move {
+                    if !channels.is_owner(channel, epoch) {
+                        return Err(StoreError::Fenced);
+                    }
+                    for (day, token, seq) in rows {
+                        session.run(PUT, values![channel, day, &token[..], seq]).await?;
+                    }
+                    session.run(MARK, values![channel, last]).await?;
+                    Ok(Done::new(()))
+                })
+            })
+            .await
+    }
+}

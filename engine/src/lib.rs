@@ -69,4 +69,4 @@ pub use search::keep_index;
 pub use selection::{Selection, group_name};
 pub use start_error::StartError;
 pub use status::{ChannelStatus, DestinationStatus, Status};
-pub use store_key::{KeyRefused, KeyWork};
+pub use store_key::{KeyRefused, KeyWork, keep_reseals};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use config::{Diagnostics, KeySource, Server, SiteFiles};
 use jiff::Timestamp;
@@ -9,6 +10,25 @@ use jiff::tz::TimeZone;
 use store::{Act, Actor, ActorKind, Recipients, RotateError, Rotated, RotationPlan, SealedColumn};
 
 use crate::engine::Engine;
+
+/// How often it is looked whether something is to be sealed anew.
+const ROUND: Duration = Duration::from_secs(2);
+/// For each moment that the writer spends on it, it has so many for everybody else.
+const PAUSES: u32 = 3;
+
+/// Seals anew what data keys have sealed that somebody may have, until it is dropped.
+pub async fn keep_reseals(engine: Engine) {
+    loop {
+        match engine.store().reseal(engine.now_us()).await {
+            Ok(Some(took)) => tokio::time::sleep(took * PAUSES).await,
+            Ok(None) => tokio::time::sleep(ROUND).await,
+            Err(error) => {
+                tracing::error!(code = "key.reencrypt", %error, "what a data key has sealed is not sealed anew yet; trying again");
+                tokio::time::sleep(ROUND).await;
+            }
+        }
+    }
+}
 
 /// What is known of the store key without looking again.
 #[derive(Default)]

@@ -9,7 +9,9 @@ create table retention (
     messages_seq bigint not null,
     bodies_gone bigint not null,
     messages_gone bigint not null,
-    ran_us bigint not null
+    ran_us bigint not null,
+    ordered_seq bigint not null default 0,
+    latest_us bigint not null default 0
 );
 
 -- Messages behind `bodies_seq` that are still whole: something of them was open, dead or in use when they were passed.

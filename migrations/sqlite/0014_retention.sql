@@ -9,7 +9,9 @@ create table retention (
     messages_seq integer not null,
     bodies_gone integer not null,
     messages_gone integer not null,
-    ran_us integer not null
+    ran_us integer not null,
+    ordered_seq integer not null default 0,
+    latest_us integer not null default 0
 );
 
 -- Messages behind `bodies_seq` that are still whole: something of them was open, dead or in use when they were passed.

@@ -81,8 +81,8 @@ pub use ids::{
     UserId,
 };
 pub use key::{
-    DataKeys, EscrowError, Escrowed, KeyStanding, RotateError, Rotated, RotationPlan, SealedColumn,
-    read_escrow,
+    ChannelKey, DataKeys, EscrowError, Escrowed, KeyStanding, Reseal, ResealPlan, RotateError,
+    Rotated, RotationPlan, SealedColumn, read_escrow,
 };
 pub use lease::Lease;
 pub use open::{Opened, Options};

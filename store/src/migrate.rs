@@ -38,6 +38,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(13, "0013_roles.sql"),
     migration!(14, "0014_retention.sql"),
     migration!(15, "0015_search.sql"),
+    migration!(16, "0016_reseals.sql"),
 ];
 
 /// The first schemas whose stores have these keys.

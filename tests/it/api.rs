@@ -400,7 +400,7 @@ fn a_program_has_a_token_for_what_it_needs(store: Store) {
             fresh += 1;
         }
     }
-    assert_eq!(fresh, 30);
+    assert_eq!(fresh, 31);
 
     let rotated = site.verb(&["token", "rotate", "monitor"]);
     let next = nobody.with(rotated.stdout.trim());

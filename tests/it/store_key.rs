@@ -15,7 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-on_both_stores!(the_key_is_changed_under_load_and_kills, the_key_is_copied_for_those_who_keep_it);
+on_both_stores!(
+    the_key_is_changed_under_load_and_kills,
+    the_key_is_copied_for_those_who_keep_it,
+    what_a_data_key_has_sealed_is_sealed_anew,
+);
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
@@ -177,5 +181,33 @@ fn the_key_is_copied_for_those_who_keep_it(store: Store) {
     assert_eq!(site.verb(&nobody).code, Some(1));
     let log = site.verb(&["audit", "list", "--action", "key.escrowed"]).stdout;
     assert!(log.contains("for the safe"), "{log}");
+    engine.stop();
+}
+
+fn what_a_data_key_has_sealed_is_sealed_anew(store: Store) {
+    let site = Site::new(store);
+    let lab = Receiver::accepting();
+    let feed = site.feed("adt", "", &to("lab", &lab, ""));
+    let engine = site.serve();
+    let mut sender = Connection::to(feed);
+    for n in 0..20 {
+        sender.accepted(&message::adt(&format!("A{n}"), "P1"));
+    }
+    site.wait_status("they are delivered", |status| {
+        status.channel("adt").destination("lab").delivered == 20
+    });
+    let keys = site.verb(&["keys", "list", "adt", "--format", "json"]).stdout;
+    let keys: serde_json::Value = serde_json::from_str(&keys).unwrap();
+    let all = keys["keys"].as_array().unwrap();
+    let old = all.iter().find(|one| one["purpose"] == "message").unwrap()["key"].as_str().unwrap();
+    let plan = site.verb(&["keys", "reencrypt", old]);
+    assert!(plan.code == Some(0) && plan.stdout.contains("bodies.blob"), "{plan:?}");
+    let done = site.verb(&["keys", "reencrypt", old, "--execute", "-m", "it was in a dump"]);
+    assert!(done.code == Some(0) && done.stdout.contains("is destroyed"), "{done:?}");
+    assert_ne!(site.verb(&["keys", "reencrypt", old]).code, Some(0), "it is destroyed");
+    sender.accepted(&message::adt("AFTER", "P1"));
+    let body = site.verb(&["message", "A7", "--body"]);
+    assert!(body.code == Some(0) && body.stdout.contains("A7"), "{body:?}");
+    assert_eq!(site.verb(&["audit", "verify"]).code, Some(0));
     engine.stop();
 }

@@ -18,6 +18,10 @@ pub enum KeysVerb {
     Status(KeysStatus),
     /// Change the store key for the one that server.toml names as `next_key`, while messages flow
     Rotate(RotateKey),
+    /// List the data keys of a channel
+    List(ListKeys),
+    /// Seal anew what a data key has sealed that somebody may have, and destroy it
+    Reencrypt(Reencrypt),
     /// Make a copy of the store key for those who keep it, or check one
     Escrow(EscrowKey),
 }
@@ -34,6 +38,31 @@ pub struct KeysStatus {
 #[derive(Args)]
 pub struct RotateKey {
     /// Do it; otherwise it is only shown what would be done
+    #[arg(long, requires = "reason")]
+    pub execute: bool,
+    /// Why; the audit log keeps it
+    #[arg(short = 'm', long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The request to which somebody else has agreed
+    #[arg(long, value_name = "ID")]
+    pub approval: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Args)]
+pub struct ListKeys {
+    /// The channel
+    pub channel: String,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Reencrypt {
+    /// The data key, by its id as `hilum keys list` shows it
+    pub key: String,
+    /// Do it; otherwise it is only shown how much the key has sealed
     #[arg(long, requires = "reason")]
     pub execute: bool,
     /// Why; the audit log keeps it

@@ -1,6 +1,7 @@
 //! `hilum keys`: the store key, its change, and copies of it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -8,13 +9,15 @@ use serde_json::{Value, json};
 use crate::answer::{list, maybe, number, safe, text};
 use crate::api::Api;
 use crate::args::Format;
-use crate::args::keys::{EscrowKey, Keys, KeysStatus, KeysVerb, RotateKey};
+use crate::args::keys::{EscrowKey, Keys, KeysStatus, KeysVerb, ListKeys, Reencrypt, RotateKey};
 use crate::begun::{Known, ended};
 use crate::exit::{Code, Failure, Outcome};
 use crate::private_file::{Place, prepare, write};
 use crate::say;
 use crate::table::{Table, time};
 
+/// How often it is asked how far what goes on by itself is.
+const LOOK: Duration = Duration::from_millis(200);
 const ALL: &str = "/api/v1/keys";
 
 /// Runs the verb.
@@ -22,6 +25,8 @@ pub async fn run(args: Keys) -> Outcome {
     match args.verb {
         KeysVerb::Status(args) => status(&args).await,
         KeysVerb::Rotate(args) => rotate(&args).await,
+        KeysVerb::List(args) => show_keys(&args).await,
+        KeysVerb::Reencrypt(args) => reencrypt(&args).await,
         KeysVerb::Escrow(args) => match &args.verify {
             Some(file) => verify(&args, file).await,
             None => escrow(&args).await,
@@ -156,6 +161,79 @@ fn planned(plan: &Value) -> String {
         number(plan, "keys"),
         safe(text(plan, "backup")),
     )
+}
+
+async fn show_keys(args: &ListKeys) -> Outcome {
+    let asked = json!({ "channel": args.channel });
+    let answer = Api::of(&args.target)?.post("/api/v1/keys/data", &asked).await?;
+    if args.target.format == Format::Json {
+        say::data(&format!("{answer:#}\n"));
+        return Ok(());
+    }
+    let mut table = Table::new(&["DATA KEY", "FOR", "DAY", "WRAPPED BY", "DESTROYED"]);
+    for one in list(&answer, "keys") {
+        let day_us = number(one, "day").saturating_mul(86_400 * 1_000_000);
+        table.row(vec![
+            text(one, "key").to_owned(),
+            text(one, "purpose").to_owned(),
+            time(Some(day_us)).chars().take(10).collect(),
+            text(one, "kek").to_owned(),
+            time(maybe(one, "destroyed_us")),
+        ]);
+    }
+    say::data(&table.render());
+    Ok(())
+}
+
+async fn reencrypt(args: &Reencrypt) -> Outcome {
+    let api = Api::of(&args.target)?;
+    if !args.execute {
+        let plan = api.post("/api/v1/keys/reencryption", &json!({ "key": args.key })).await?;
+        match args.target.format {
+            Format::Json => say::data(&format!("{plan:#}\n")),
+            Format::Text => {
+                let mut table = Table::new(&["COLUMN", "VALUES"]);
+                for one in list(&plan, "values") {
+                    let values = number(one, "values").to_string();
+                    table.row(vec![text(one, "column").to_owned(), values]);
+                }
+                say::data(&table.render());
+                say::talk(
+                    "nothing was changed; `--execute` with a reason seals them anew and destroys the key",
+                );
+            }
+        }
+        return Ok(());
+    }
+    let asked = json!({ "key": args.key, "reason": args.reason, "approval": args.approval });
+    let begun = api.post("/api/v1/keys/reencrypt", &asked).await?;
+    let id = text(&begun, "id").to_owned();
+    let mut progress = say::Progress::new("sealing anew");
+    let done = loop {
+        let answer = api.get(ALL).await?;
+        let one = list(&answer, "reencrypted").iter().find(|one| text(one, "id") == id).cloned();
+        let one =
+            one.ok_or_else(|| Failure::new(Code::Undecided, "the engine knows nothing of it"))?;
+        if maybe(&one, "ended_us").is_some() {
+            break one;
+        }
+        progress.show(number(&one, "seq"), number(&one, "last_seq"));
+        tokio::time::sleep(LOOK).await;
+    };
+    drop(progress);
+    match args.target.format {
+        Format::Json => say::data(&format!("{done:#}\n")),
+        Format::Text => say::data(&format!(
+            "{} values are sealed with {} now, and {} is destroyed\n",
+            number(&done, "resealed"),
+            text(&done, "new_key"),
+            text(&done, "old_key"),
+        )),
+    }
+    say::talk(
+        "whoever has the old key and a copy of the store from before reads that copy all the same",
+    );
+    Ok(())
 }
 
 async fn escrow(args: &EscrowKey) -> Outcome {

@@ -10,7 +10,7 @@ use console_api::{Listener, Service, Socket};
 use engine::site::Site;
 use engine::{
     Books, Clock, Ended, Engine, StartError, StartOptions, keep_audit_log, keep_backups,
-    keep_index, keep_retention,
+    keep_index, keep_reseals, keep_retention,
 };
 use store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -47,6 +47,7 @@ pub async fn run(args: Serve) -> Outcome {
         tokio::spawn(keep_backups(engine.clone())),
         tokio::spawn(keep_retention(engine.clone())),
         tokio::spawn(keep_index(engine.clone())),
+        tokio::spawn(keep_reseals(engine.clone())),
     ];
     let (stop, stopped) = watch::channel(false);
     let api = serve_api(&engine, (registry, accounts), (&data, &server, tls), stopped).await?;

@@ -7,9 +7,10 @@ use engine::KeyWork;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{KeyStanding, Rotated, SealedColumn};
+use store::{KeyStanding, Reseal, Rotated, SealedColumn};
 
 use super::approvals::agreed;
+use super::name;
 use super::table::{Answer, Call, Route};
 use crate::problem::Problem;
 use crate::service::{Service, Why};
@@ -37,6 +38,17 @@ pub(super) fn routes() -> Vec<Route> {
             "Makes a copy of the store key that only the holders of these keys can open. Recorded.",
             escrow,
         ),
+        Route::post("/api/v1/keys/data", "The data keys of a channel, the newest first.", data),
+        Route::post(
+            "/api/v1/keys/reencryption",
+            "How much a data key has sealed. Changes nothing.",
+            plan_reseal,
+        ),
+        Route::post_fresh(
+            "/api/v1/keys/reencrypt",
+            "Begins to seal anew what a data key has sealed that somebody may have; then it is destroyed.",
+            reencrypt,
+        ),
         Route::post(
             "/api/v1/keys/verified",
             "Says that a copy was opened, and which store key was in it.",
@@ -47,6 +59,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn standing(service: Service, call: Call<KeyManage>) -> Answer {
     let (standing, work) = service.keys(&call.permit).await?;
+    let reseals = service.reseals(&call.permit).await?;
     let KeyStanding { kek, source, next, keys, escrowed, escrow_verified_us } = standing;
     let keys = keys.iter().map(|one| {
         json!({
@@ -64,6 +77,7 @@ async fn standing(service: Service, call: Call<KeyManage>) -> Answer {
         "escrowed": escrowed.map(|(kek, at_us)| json!({ "kek": kek, "at_us": at_us })),
         "escrow_verified_us": escrow_verified_us,
         "work": work_of(&work),
+        "reencrypted": reseals.iter().map(reseal).collect::<Vec<_>>(),
     })))
 }
 
@@ -157,6 +171,79 @@ async fn escrow(service: Service, call: Call<KeyManage>, asked: Escrow) -> Answe
         "sha256": copy.sha256,
         "file": BASE64.encode(&copy.bytes),
     })))
+}
+
+/// Of which channel.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfChannel {
+    channel: String,
+}
+
+async fn data(service: Service, call: Call<KeyManage>, of: OfChannel) -> Answer {
+    let channel = name(&of.channel, "channel")?;
+    let keys = service.channel_keys(&call.permit, &channel).await?;
+    let keys = keys.iter().map(|one| {
+        json!({
+            "key": one.key,
+            "purpose": one.purpose,
+            "day": one.day,
+            "kek": one.kek,
+            "destroyed_us": one.destroyed_us,
+        })
+    });
+    Ok(Json(json!({ "keys": keys.collect::<Vec<_>>() })))
+}
+
+/// Which data key.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Its id, 16 hexadecimal digits.
+    key: String,
+}
+
+async fn plan_reseal(service: Service, call: Call<KeyManage>, of: Plan) -> Answer {
+    let plan = service.plan_reseal(&call.permit, &of.key).await?;
+    let values = plan.values.iter().map(|(column, n)| json!({ "column": column, "values": n }));
+    Ok(Json(json!({
+        "key": plan.key,
+        "purpose": plan.purpose,
+        "channel": plan.channel.to_string(),
+        "day": plan.day,
+        "values": values.collect::<Vec<_>>(),
+    })))
+}
+
+/// Which data key, why, and the request that somebody else has agreed to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reencrypt {
+    /// Its id, 16 hexadecimal digits.
+    key: String,
+    reason: Option<String>,
+    approval: Option<String>,
+}
+
+async fn reencrypt(service: Service, call: Call<KeyManage>, asked: Reencrypt) -> Answer {
+    let approval = agreed(asked.approval.as_deref())?;
+    let why = Why { approval, ..Why::because(asked.reason) };
+    Ok(Json(reseal(&service.begin_reseal(&call, &asked.key, &why).await?)))
+}
+
+fn reseal(one: &Reseal) -> Value {
+    json!({
+        "id": one.id.to_string(),
+        "old_key": one.old_key,
+        "new_key": one.new_key,
+        "channel": one.channel.to_string(),
+        "seq": one.seq,
+        "last_seq": one.last_seq,
+        "resealed": one.resealed,
+        "begun_us": one.begun_us,
+        "begun_by": one.begun_by,
+        "ended_us": one.ended_us,
+    })
 }
 
 /// The key in the copy.

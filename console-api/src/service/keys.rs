@@ -1,9 +1,11 @@
 //! Services of the store key.
 
 use auth::{AccountError, Asked, Permit, grants};
+use config::Name;
 use engine::{KeyRefused, KeyWork};
 use store::{
-    ActOutcome, Agreed, EscrowError, Escrowed, KeyStanding, Recipients, RotationPlan, Scope, Target,
+    ActOutcome, Agreed, ChannelKey, EscrowError, Escrowed, KeyStanding, Recipients, Reseal,
+    ResealPlan, RotationPlan, Scope, Target,
 };
 
 use super::{Service, Why, reason_needed};
@@ -17,6 +19,14 @@ impl Service {
         _permit: &Permit<grants::KeyManage>,
     ) -> Result<(KeyStanding, KeyWork), Problem> {
         Ok((self.engine.store().key_standing().await?, self.engine.key_work()))
+    }
+
+    /// What is being sealed anew, or was, the newest first.
+    pub async fn reseals(
+        &self,
+        _permit: &Permit<grants::KeyManage>,
+    ) -> Result<Vec<Reseal>, Problem> {
+        Ok(self.engine.store().reseals().await?)
     }
 
     /// Begins to look at what is sealed; gives when, by which it is known.
@@ -83,6 +93,43 @@ impl Service {
         };
         let act = self.agreed_act(call, asked, why).await?;
         self.engine.store().escrow_key(&act, &recipients).await.map_err(not_escrowed)
+    }
+
+    /// The data keys of a channel, the newest first.
+    pub async fn channel_keys(
+        &self,
+        _permit: &Permit<grants::KeyManage>,
+        channel: &Name,
+    ) -> Result<Vec<ChannelKey>, Problem> {
+        Ok(self.engine.store().channel_keys(channel).await?)
+    }
+
+    /// What sealing anew would do with what a data key has sealed.
+    pub async fn plan_reseal(
+        &self,
+        _permit: &Permit<grants::KeyManage>,
+        key: &str,
+    ) -> Result<ResealPlan, Problem> {
+        Ok(self.engine.store().plan_reseal(key).await?)
+    }
+
+    /// Begins to seal anew what a data key has sealed; the engine goes on with it by itself. Somebody else must agree where approvals
+    /// are asked for.
+    pub async fn begin_reseal(
+        &self,
+        call: &Call<grants::KeyManage>,
+        key: &str,
+        why: &Why,
+    ) -> Result<Reseal, Problem> {
+        let plan = self.plan_reseal(&call.permit, key).await?;
+        let asked = Asked {
+            action: "key.reencrypt",
+            parts: vec![plan.key],
+            summary: format!("seal anew what a data key of channel `{}` has sealed", plan.channel),
+            scope: Scope::All,
+        };
+        let act = self.agreed_act(call, asked, why).await?;
+        Ok(self.engine.store().begin_reseal(&act, key).await?)
     }
 
     /// Records that somebody has opened a copy and found the key in force.

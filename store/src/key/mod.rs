@@ -3,6 +3,7 @@
 mod agree;
 mod escrow;
 mod file;
+mod reseal;
 mod rotation;
 mod source;
 mod standing;
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use agree::{Held, agree};
 pub use escrow::{EscrowError, Escrowed, read_escrow};
 pub(crate) use file::{check_folder, check_key};
+pub use reseal::{ChannelKey, Reseal, ResealPlan};
 pub use rotation::{RotateError, Rotated, RotationPlan};
 pub(crate) use source::{KeyState, find, make};
 pub use standing::{DataKeys, KeyStanding, SealedColumn};

@@ -69,7 +69,10 @@ impl Reader {
         seal::open(&key, Place { channel, column, row }, blob).map_err(|_| unreadable())
     }
 
-    async fn data_key(&self, id: &DataKeyId) -> Result<Option<Arc<DataKey>>, StoreError> {
+    pub(crate) async fn data_key(
+        &self,
+        id: &DataKeyId,
+    ) -> Result<Option<Arc<DataKey>>, StoreError> {
         let Some(row) = self.row(DATA_KEY, values![&id[..]]).await? else { return Ok(None) };
         Ok(self.ring.learn(&key_row(&row)?))
     }

@@ -14,6 +14,7 @@ mod space;
 pub use due::Due;
 pub use hold::LegalHold;
 pub use purge::{Purged, Standstill};
+pub(crate) use shred::destroy;
 pub use space::StoreSize;
 
 use config::Name;

@@ -67,6 +67,7 @@ impl Store {
             return Ok(purged);
         }
         let now_us = act.now_us;
+        self.keep_out_of_order(id).await?;
         let bounds = self.bounds(id, marks, periods, now_us).await?;
         let order = Order { channel: id, name, periods, now_us };
         let through = (bounds.bodies.max(bounds.size).max(marks.bodies_seq), bounds.messages);

@@ -13,8 +13,13 @@ const DAY_US: i64 = 86_400 * 1_000_000;
 
 statements! {
     SINCE = "select coalesce(min(applied_us), 0) from schema_version where version >= $1";
-    /// When the first message came that still has its body, but for those that are kept.
-    FIRST_WITH_BODY = "select coalesce(min(m.received_us), $3) from messages m where m.channel = $1 and m.seq > $2";
+    /// When the first message behind another came, but for those that are kept.
+    FIRST_BEHIND = "select m.received_us from messages m where m.channel = $1 and m.seq > $2
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq) order by m.seq limit 1";
+    ORDERED = "select ordered_seq, latest_us from retention where channel = $1";
+    NEXT = "select seq, received_us from messages where channel = $1 and seq > $2 order by seq limit 10000";
+    KEEP_ONE = "insert into kept_messages (channel, seq) values ($1, $2) on conflict do nothing";
+    SET_ORDERED = "update retention set ordered_seq = $2, latest_us = $3 where channel = $1";
     /// Keys of days before one. Those of messages from before there were keys of receipts leave with the rows.
     OLD = "select id, purpose, day, created_us from data_keys where channel = $1 and day < $2 and destroyed_us = 9223372036854775807 and purpose in (10, 18)";
     /// The keys that what is kept was sealed with: a blob begins with three bytes and the id of its key.
@@ -45,17 +50,52 @@ impl Store {
         let marks = self.marks(channel).await?;
         let mut days = [0; 2];
         for (day, seq) in days.iter_mut().zip([marks.bodies_seq, marks.messages_seq]) {
-            let row = self.inner.reader.row(FIRST_WITH_BODY, values![channel, seq, now_us]).await?;
-            let first_us = row.map_or(Ok(0), |row| row.int(0))?.min(now_us);
+            let row = self.inner.reader.row(FIRST_BEHIND, values![channel, seq]).await?;
+            let first_us = row.map_or(Ok(now_us), |row| row.int(0))?.min(now_us);
             *day = first_us.div_euclid(DAY_US) - 1;
         }
         Ok(days)
     }
 
+    /// Goes through the times of messages that have come since the last purge. One that came much earlier than another before it, because
+    /// a clock was set back, is kept by itself: its day says nothing about those around it.
+    pub(super) async fn keep_out_of_order(&self, channel: i64) -> Result<(), StoreError> {
+        let row = self.inner.reader.row(ORDERED, values![channel]).await?;
+        let Some(row) = row else { return Ok(()) };
+        let (mut seq, mut latest_us) = (row.int(0)?, row.int(1)?);
+        loop {
+            let rows = self.inner.reader.rows(NEXT, values![channel, seq]).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let mut odd = Vec::new();
+            for row in &rows {
+                let received_us = row.int(1)?;
+                seq = row.int(0)?;
+                if received_us < latest_us - DAY_US / 2 {
+                    odd.push(seq);
+                }
+                latest_us = latest_us.max(received_us);
+            }
+            let () = self
+                .seat(crate::ids::ChannelId::from_number(channel))
+                .run(move |session| {
+                    Box::pin(async move {
+                        for one in odd {
+                            session.run(KEEP_ONE, values![channel, one]).await?;
+                        }
+                        session.run(SET_ORDERED, values![channel, seq, latest_us]).await?;
+                        Ok(crate::backend::Done::new(()))
+                    })
+                })
+                .await?;
+        }
+    }
+
     /// The keys of a channel that open nothing any more.
     ///
     /// What came after a day is not sealed with its key, and what came before has left or is kept. Around midnight a key is used a moment
-    /// longer than its day, and a clock may be set back a little: the day after counts as well.
+    /// longer than its day, and a clock may be set back by some hours: the day after counts as well.
     pub(super) async fn unused_keys(
         &self,
         channel: i64,
@@ -89,7 +129,7 @@ impl Store {
 }
 
 /// Writes zeros over keys.
-pub(super) async fn destroy(
+pub(crate) async fn destroy(
     session: &mut dyn Backend,
     keys: &[DataKeyId],
     now_us: i64,

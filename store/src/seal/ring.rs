@@ -62,6 +62,14 @@ impl KeyRing {
         Ok(on_the_way)
     }
 
+    /// A data key seals nothing new from now on. Once what it gives is over, everything that it has sealed is on disk.
+    pub(crate) fn pass_over(&self, id: &DataKeyId) -> OnTheWay {
+        let mut inner = self.inner();
+        inner.sealing.retain(|_, fresh| fresh.key.id() != id);
+        let same = |row: &Weak<KeyRow>| row.upgrade().is_some_and(|row| row.id == *id);
+        OnTheWay(inner.made.iter().filter(|row| same(row)).cloned().collect())
+    }
+
     /// Nothing is wrapped by the store key before any more.
     pub(crate) fn changed(&self) {
         self.wrappings.write().unwrap_or_else(PoisonError::into_inner).changed();
@@ -173,6 +181,17 @@ mod tests {
         assert_eq!((again.key.id(), again.row.kek_id), (queued.key.id(), new.id()));
         assert_eq!(sealing(&ring, 2, 0).row.kek_id, new.id());
         drop(queued);
+        assert!(on_the_way.is_over());
+    }
+
+    #[test]
+    fn a_key_that_is_passed_over_seals_nothing_new() {
+        let ring = KeyRing::new(Wrappings::new(Wrapping::new(&StoreKey::random())));
+        let held = sealing(&ring, 1, 0);
+        let on_the_way = ring.pass_over(held.key.id());
+        assert_ne!(sealing(&ring, 1, 0).key.id(), held.key.id());
+        assert!(!on_the_way.is_over() && ring.known(held.key.id()).is_some());
+        drop(held);
         assert!(on_the_way.is_over());
     }
 

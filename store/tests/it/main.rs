@@ -28,6 +28,7 @@ mod receipts;
 mod registry;
 mod remembered;
 mod replays;
+mod reseals;
 mod retention;
 mod rotation;
 mod sealed;

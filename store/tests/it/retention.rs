@@ -8,7 +8,7 @@ use store::{
     Standstill, Store, StoreError,
 };
 
-use crate::home::{DAY_US, HOUR_US, Home, name, now_us, owned, send, settle};
+use crate::home::{DAY_US, HOUR_US, Home, name, now_us, owned, put, receipt, routed, send, settle};
 use crate::on_both;
 use crate::people::{act, last, recorded, records};
 use crate::raw::{Raw, id};
@@ -24,6 +24,7 @@ on_both!(
     a_purge_that_was_cut_off_is_taken_up_again,
     the_oldest_leave_when_there_are_too_many,
     periods_are_changed_with_a_record,
+    what_came_while_a_clock_was_wrong_stays_readable,
 );
 
 const PERIODS: Periods = Periods {
@@ -354,6 +355,32 @@ async fn the_oldest_leave_when_there_are_too_many(home: Home) {
     assert!(!has_body(&store, sent[0]).await && has_body(&store, sent[9]).await);
     assert!(has_body(&store, given_up).await);
     assert_eq!(purge(&store, 1).await, Purged::default());
+    store.close().await.unwrap();
+}
+
+async fn what_came_while_a_clock_was_wrong_stays_readable(home: Home) {
+    let store = home.open().await;
+    let (lease, lab, _) = owned(&store).await;
+    let (usual, _) = send(&store, &lease, "BEFORE", &[lab]).await;
+    // For a moment it was half a year earlier.
+    let mut early = receipt("EARLY");
+    early.received_us -= 180 * DAY_US;
+    let (decision, open) = routed(&store, &lease, &[lab]);
+    early.decision = Some(decision);
+    let id = early.id;
+    put(&store, &lease, early).await.unwrap();
+    let (late, _) = delivered(&store, "AFTER").await;
+    with_periods(&store, PERIODS).await;
+    assert_eq!(purge(&store, 1).await.keys, 0, "the key of that day opens what is there");
+    for message in [usual, id, late] {
+        assert!(has_body(&store, message).await);
+    }
+    assert_eq!(store.queued(&lease, lab, None, 10).await.unwrap().len(), 2);
+    let (lease, _, _) = owned(&store).await;
+    store.settle(&lease, settle(id, open[0], Settled::Delivered)).await.unwrap();
+    let purged = purge(&store, 95).await;
+    assert_eq!((purged.bodies, purged.keys), (2, 1), "its key with it; the other opens what waits");
+    assert!(has_body(&store, usual).await);
     store.close().await.unwrap();
 }
 

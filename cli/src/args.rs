@@ -50,6 +50,8 @@ pub enum Verb {
     Messages(Messages),
     /// Find messages by a number of a patient, visit or order (recorded in the audit log)
     Find(Find),
+    /// Look for a text in the bodies of a channel's messages (recorded in the audit log)
+    Scan(Scan),
     /// Show one message: its trace from bytes to disposition
     Message(Message),
     /// List dead letters by destination and error
@@ -411,6 +413,23 @@ pub struct Messages {
     /// Continue behind the last page
     #[arg(long)]
     pub after: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Scan {
+    /// The text, whole, without regard to the case of letters; asked for when it is left out
+    pub text: Option<String>,
+    /// The channel
+    #[arg(long)]
+    pub channel: String,
+    /// Received in this time, such as 2d
+    #[arg(long)]
+    pub since: String,
+    /// Why; the audit log keeps it
+    #[arg(short = 'm', long)]
+    pub reason: String,
+    #[command(flatten)]
+    pub target: Target,
 }
 
 #[derive(Args)]

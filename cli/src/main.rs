@@ -62,6 +62,7 @@ fn run(verb: Verb) -> Outcome {
         Verb::Send(args) => wait(true, verbs::send::run(args)),
         Verb::Listen(args) => wait(true, verbs::listen::run(args)),
         Verb::Status(args) => wait(false, verbs::status::run(args)),
+        Verb::Scan(args) => wait(false, verbs::messages::scan(args)),
         Verb::Find(args) => wait(false, verbs::messages::find(args)),
         Verb::Messages(args) => wait(false, verbs::messages::run(args)),
         Verb::Message(args) => wait(false, verbs::message::run(args)),

@@ -9,6 +9,7 @@ mod json;
 mod listener;
 mod problem;
 mod routes;
+mod scans;
 pub mod service;
 mod socket;
 mod views;

@@ -27,12 +27,13 @@ use uuid::Uuid;
 use crate::exports::Exports;
 use crate::problem::Problem;
 use crate::routes::Call;
+use crate::scans::Scans;
 use crate::views::Views;
 
 pub use alerts::{People, SecurityStatus};
 pub use registry::{CertificateView, Inspected, PeerView};
 
-pub use search::Wanted;
+pub use search::{Scanned, Wanted};
 
 /// The services of one engine.
 #[derive(Clone)]
@@ -43,6 +44,7 @@ pub struct Service {
     denials: Arc<Flood<(String, Permission)>>,
     views: Arc<Views>,
     exports: Arc<Exports>,
+    scans: Arc<Scans>,
     streams: Arc<Semaphore>,
 }
 
@@ -80,6 +82,7 @@ impl Service {
             denials: Arc::new(Flood::new(DENIALS_EACH)),
             views: Arc::default(),
             exports: Arc::default(),
+            scans: Arc::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         }
     }

@@ -14,7 +14,7 @@ use crate::running::Running;
 /// How often new messages are looked for.
 const ROUND: Duration = Duration::from_millis(500);
 /// While there are many, the writer has so much of the time for everybody else.
-const PAUSES: u32 = 3;
+const PAUSES: u32 = 2;
 
 /// Where each kind of number stands.
 static PLACES: LazyLock<Vec<(SearchField, Vec<Path>)>> = LazyLock::new(|| {

@@ -102,7 +102,7 @@ pub use receipt::{
 };
 pub use retention::{Due, Kept, LegalHold, Periods, Purged, Standstill, StoreSize};
 pub use scope::Scope;
-pub use search::{FoundBy, SearchField, Unindexed, Values};
+pub use search::{FoundBy, SearchField, Unindexed, Values, WithBody};
 pub use settle::{Attempt, Settle, SettleTicket, Settled, Wait};
 pub use state::{DeliveryState, Disposition, Origin, What};
 pub use store::Store;

@@ -49,6 +49,30 @@ fn a_message_is_found_by_its_numbers(store: Store) {
     assert!(log.contains("\"mrn\"") && !log.contains("4711"), "{log}");
     assert!(!engine.said().contains("4711"));
 
+    // A text in bodies is looked for message by message, in one channel and time.
+    let scan = |text: &str| {
+        let found = site.verb(&[
+            "scan",
+            text,
+            "--channel",
+            "oru",
+            "--since",
+            "1h",
+            "-m",
+            "whose is it",
+            "--format",
+            "json",
+        ]);
+        let page: serde_json::Value = serde_json::from_str(&found.stdout).unwrap_or_default();
+        (found.code, page["messages"].as_array().map_or(0, Vec::len), page["looked"].as_i64())
+    };
+    assert_eq!(scan("|glu|"), (Some(0), 3, Some(3)));
+    assert_eq!(scan("X4712^^^b"), (Some(0), 1, Some(3)));
+    assert_eq!(scan("nowhere"), (Some(0), 0, Some(3)));
+    assert_eq!(scan("xy").0, Some(1), "too short");
+    let log = site.verb(&["audit", "list", "--action", "message.scan", "--format", "json"]).stdout;
+    assert!(log.contains("whose is it") && !log.to_lowercase().contains("4712"), "{log}");
+
     // A channel may leave them out.
     engine.stop();
     let file = site.path("channels/oru.toml");

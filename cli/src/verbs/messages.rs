@@ -1,10 +1,12 @@
 //! `hilum messages`: what came in, newest first.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::answer::{list, number, safe, text};
 use crate::api::Api;
-use crate::args::{Find, Format, Messages};
+use crate::args::{Find, Format, Messages, Scan};
 use crate::exit::{Code, Failure, Outcome};
 use crate::prompt;
 use crate::say;
@@ -54,6 +56,64 @@ pub async fn find(args: Find) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// How often it is asked how far a search is.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Runs `hilum scan`.
+pub async fn scan(args: Scan) -> Outcome {
+    let text_wanted = match &args.text {
+        Some(text) => text.clone(),
+        None => prompt::secret("The text: ")?.expose_secret().clone(),
+    };
+    let api = Api::of(&args.target)?;
+    let wanted = json!({
+        "text": text_wanted, "channel": args.channel, "since_us": ago(&args.since)?,
+        "reason": args.reason,
+    });
+    let begun = api.post("/api/v1/messages/scan", &wanted).await?;
+    let one = json!({ "id": text(&begun, "id") });
+    let standing = tokio::select! {
+        standing = scanned(&api, &one) => standing?,
+        _ = tokio::signal::ctrl_c() => {
+            api.post("/api/v1/messages/scan/end", &one).await?;
+            return Err(Failure::new(Code::Undecided, "the search was ended"));
+        }
+    };
+    match args.target.format {
+        Format::Json => say::data(&format!("{standing:#}\n")),
+        Format::Text => show(&standing),
+    }
+    say::talk(&format!("{} messages were looked at", number(&standing, "looked")));
+    match number(&standing, "unread") {
+        0 => {}
+        unread => {
+            say::talk(&format!("{unread} of them could not be read, or have lost their bodies"))
+        }
+    }
+    match text(&standing, "ended") {
+        "bounded" => Err(Failure::new(
+            Code::Undecided,
+            "that is as many as one search may look at or find: search in a shorter time",
+        )),
+        "failed" => Err(Failure::new(Code::Undecided, safe(text(&standing, "error")))),
+        _ => Ok(()),
+    }
+}
+
+/// Waits for the end of a search.
+async fn scanned(api: &Api, one: &Value) -> Result<Value, Failure> {
+    let mut progress = say::Progress::new("looking into messages");
+    loop {
+        let standing = api.post("/api/v1/messages/scan/standing", one).await?;
+        if !text(&standing, "ended").is_empty() {
+            return Ok(standing);
+        }
+        let looked = number(&standing, "looked");
+        progress.show(looked, looked);
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// The time so long ago, microseconds UTC.

@@ -10,11 +10,12 @@ use serde::Deserialize;
 use serde_json::json;
 use store::{Cursor, MessageFilter, MessageId, MessageState, Messages, Page, SearchField};
 
-use super::maybe_name;
 use super::table::{Answer, Call};
+use super::{maybe_name, name};
 use crate::json as shape;
 use crate::problem::Problem;
-use crate::service::{Service, Wanted, Why};
+use crate::scans::ScanEnd;
+use crate::service::{Scanned, Service, Wanted, Why};
 
 /// Rows of a page unless asked otherwise, and at most.
 const PAGE: usize = 50;
@@ -107,6 +108,69 @@ pub async fn lookup(service: Service, call: Call<MessageSearch>, lookup: Lookup)
     page["more"] = json!(found.more);
     page["behind"] = json!(found.behind);
     Ok(Json(page))
+}
+
+/// A text, and where it is looked for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScanFor {
+    text: String,
+    channel: String,
+    since_us: i64,
+    until_us: Option<i64>,
+    reason: Option<String>,
+}
+
+/// A shorter text stands in every message.
+const TEXT_MIN: usize = 3;
+
+pub async fn scan(service: Service, call: Call<MessageSearch>, wanted: ScanFor) -> Answer {
+    if !(TEXT_MIN..=VALUE_MAX).contains(&wanted.text.len()) {
+        return Err(Problem::invalid(format!("`text` has {TEXT_MIN} to {VALUE_MAX} bytes")));
+    }
+    let scanned = Scanned {
+        text: Phi::new(wanted.text),
+        channel: name(&wanted.channel, "channel")?,
+        since_us: wanted.since_us,
+        until_us: wanted.until_us.unwrap_or_else(|| service.now_us() + 1),
+    };
+    let id = service.begin_scan(&call.permit, scanned, &Why::because(wanted.reason)).await?;
+    Ok(Json(json!({ "id": id.to_string() })))
+}
+
+/// A search that was begun.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OneScan {
+    id: String,
+}
+
+impl OneScan {
+    fn id(&self) -> Result<uuid::Uuid, Problem> {
+        self.id.parse().map_err(|_| Problem::invalid("`id` is the id of a search"))
+    }
+}
+
+pub async fn scan_standing(service: Service, call: Call<MessageSearch>, one: OneScan) -> Answer {
+    let standing = service.scan_standing(&call.permit, one.id()?)?;
+    let (ended, error) = match &standing.ended {
+        None => (None, None),
+        Some(ScanEnd::Done) => (Some("done"), None),
+        Some(ScanEnd::Bounded) => (Some("bounded"), None),
+        Some(ScanEnd::Cancelled) => (Some("cancelled"), None),
+        Some(ScanEnd::Failed(error)) => (Some("failed"), Some(error.to_string())),
+    };
+    let mut page = shape::page(&Messages { rows: standing.found, next: None });
+    page["looked"] = json!(standing.looked);
+    page["unread"] = json!(standing.unread);
+    page["ended"] = json!(ended);
+    page["error"] = json!(error);
+    Ok(Json(page))
+}
+
+pub async fn end_scan(service: Service, call: Call<MessageSearch>, one: OneScan) -> Answer {
+    service.end_scan(&call.permit, one.id()?)?;
+    Ok(Json(json!({ "id": one.id })))
 }
 
 /// An id, or a control id.

@@ -41,6 +41,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 pub fn table() -> Vec<Route> {
     let mut routes = of_channels();
     let more = [
+        of_searches(),
         account::routes(),
         people::routes(),
         tokens::routes(),
@@ -55,6 +56,32 @@ pub fn table() -> Vec<Route> {
     routes
 }
 
+/// What finds messages by what is in them.
+fn of_searches() -> Vec<Route> {
+    vec![
+        Route::post(
+            "/api/v1/messages/lookup",
+            "The messages in which a number of a patient, visit or order stands, without their content. Recorded, without the number.",
+            look::lookup,
+        ),
+        Route::post(
+            "/api/v1/messages/scan",
+            "Begins to look for a text in the bodies of a channel's messages. Recorded, without the text.",
+            look::scan,
+        ),
+        Route::post(
+            "/api/v1/messages/scan/standing",
+            "How far such a search is, and the messages that it has found, without their content.",
+            look::scan_standing,
+        ),
+        Route::post(
+            "/api/v1/messages/scan/end",
+            "Ends such a search, and forgets what it has found.",
+            look::end_scan,
+        ),
+    ]
+}
+
 /// What is about messages, channels, peers and the engine itself.
 fn of_channels() -> Vec<Route> {
     let mut routes = vec![
@@ -64,11 +91,6 @@ fn of_channels() -> Vec<Route> {
             "/api/v1/messages/search",
             "A page of messages, without their content.",
             look::messages,
-        ),
-        Route::post(
-            "/api/v1/messages/lookup",
-            "The messages in which a number of a patient, visit or order stands, without their content. Recorded, without the number.",
-            look::lookup,
         ),
         Route::post(
             "/api/v1/messages/find",

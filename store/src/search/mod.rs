@@ -4,9 +4,11 @@
 //! day by day, each a single place in the index; what two equal values tell whoever reads the store is that they are equal, on one day.
 
 mod find;
+mod scan;
 mod write;
 
 pub use find::FoundBy;
+pub use scan::WithBody;
 pub use write::{Unindexed, Values};
 
 /// What a message can be found by.

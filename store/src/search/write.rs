@@ -16,7 +16,12 @@ const SLICE: i64 = 200;
 statements! {
     NEXT = "select m.seq, m.id, m.received_us, m.body from messages m
         where m.channel = $1 and m.seq > (select coalesce(max(s.seq), 0) from search_marks s where s.channel = $1) order by m.seq limit $2";
-    PUT = "insert into search_tokens (channel, day, token, seq) values ($1, $2, $3, $4) on conflict do nothing";
+    /// Many of a day at once: tokens one after the other in one value, numbers of messages as a list.
+    PUT = "insert into search_tokens (channel, day, token, seq)
+        select $1, $2, substr($3, j.key * 16 + 1, 16), j.value from json_each('[' || $4 || ']') j where true on conflict do nothing",
+        postgres: "insert into search_tokens (channel, day, token, seq)
+        select $1, $2, substr($3::bytea, (t.n - 1)::int * 16 + 1, 16), t.seq
+        from unnest(string_to_array($4, ',')::bigint[]) with ordinality t(seq, n) on conflict do nothing";
     MARK = "insert into search_marks (channel, seq) values ($1, $2) on conflict (channel) do update set seq = excluded.seq";
 }
 
@@ -82,8 +87,13 @@ impl Store {
                     if !channels.is_owner(channel, epoch) {
                         return Err(StoreError::Fenced);
                     }
-                    for (day, token, seq) in rows {
-                        session.run(PUT, values![channel, day, &token[..], seq]).await?;
+                    for of_day in rows.chunk_by(|one, next| one.0 == next.0) {
+                        let day = of_day.first().map_or(0, |(day, ..)| *day);
+                        let tokens: Vec<u8> =
+                            of_day.iter().flat_map(|(_, token, _)| *token).collect();
+                        let seqs: Vec<String> =
+                            of_day.iter().map(|(.., seq)| seq.to_string()).collect();
+                        session.run(PUT, values![channel, day, tokens, seqs.join(",")]).await?;
                     }
                     session.run(MARK, values![channel, last]).await?;
                     Ok(Done::new(()))

@@ -415,6 +415,22 @@ pub struct Messages {
     pub after: Option<String>,
 }
 
+/// An act that is only shown unless somebody says why it is to be done.
+#[derive(Args)]
+pub struct Execute {
+    /// Do it; otherwise it is only shown what would be done
+    #[arg(long, requires = "reason")]
+    pub execute: bool,
+    /// Why; the audit log keeps it
+    #[arg(short = 'm', long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The request to which somebody else has agreed
+    #[arg(long, value_name = "ID")]
+    pub approval: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
 #[derive(Args)]
 pub struct Scan {
     /// The text, whole, without regard to the case of letters; asked for when it is left out

@@ -297,7 +297,7 @@ impl Service {
         why: &Why,
     ) -> Result<Replayed, Problem> {
         let Call { permit, session } = call;
-        let mut act = self.act(permit, "message.replay", &reason_needed(why)?);
+        let act = self.act(permit, "message.replay", &reason_needed(why)?);
         let preview = self.engine.preview_replay(permit.scope(), order).await?;
         let count = preview.count;
         // What is sent is what was looked at here, and agreed to: not what has failed since.
@@ -305,20 +305,10 @@ impl Service {
         if count > REPLAY_FRESH && !session.is_fresh(self.now_us()) {
             return Err(Problem::step_up_needed());
         }
-        act = match count > REPLAY_APPROVED {
-            true => {
-                let asked = replay_asked(order, count, permit.scope());
-                self.accounts.with_approval(act, session, asked).await?
-            }
+        let act = match count > REPLAY_APPROVED {
+            true => self.agreed_act(call, replay_asked(order, count, permit.scope()), why).await?,
             false => Act { approval: None, ..act },
         };
-        if let Some(agreed) = act.approval {
-            // Used up before the first message: each of them is a transaction of its own.
-            let begun = Act { action: "message.replay.approved", ..act.clone() };
-            let target = Target { kind: "replay", id: None, channel: None };
-            self.engine.store().record(&begun, target, ActOutcome::Success, None).await?;
-            act.approval = Some(Agreed { spends: None, ..agreed });
-        }
         Ok(self.engine.replay(permit.scope(), &act, order).await?)
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Target;
+use super::{Execute, Target};
 
 #[derive(Args)]
 pub struct Keys {
@@ -17,7 +17,7 @@ pub enum KeysVerb {
     /// Show the store key in force, the data keys that it wraps, and its copies
     Status(KeysStatus),
     /// Change the store key for the one that server.toml names as `next_key`, while messages flow
-    Rotate(RotateKey),
+    Rotate(Execute),
     /// List the data keys of a channel
     List(ListKeys),
     /// Seal anew what a data key has sealed that somebody may have, and destroy it
@@ -36,21 +36,6 @@ pub struct KeysStatus {
 }
 
 #[derive(Args)]
-pub struct RotateKey {
-    /// Do it; otherwise it is only shown what would be done
-    #[arg(long, requires = "reason")]
-    pub execute: bool,
-    /// Why; the audit log keeps it
-    #[arg(short = 'm', long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// The request to which somebody else has agreed
-    #[arg(long, value_name = "ID")]
-    pub approval: Option<String>,
-    #[command(flatten)]
-    pub target: Target,
-}
-
-#[derive(Args)]
 pub struct ListKeys {
     /// The channel
     pub channel: String,
@@ -62,17 +47,8 @@ pub struct ListKeys {
 pub struct Reencrypt {
     /// The data key, by its id as `hilum keys list` shows it
     pub key: String,
-    /// Do it; otherwise it is only shown how much the key has sealed
-    #[arg(long, requires = "reason")]
-    pub execute: bool,
-    /// Why; the audit log keeps it
-    #[arg(short = 'm', long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// The request to which somebody else has agreed
-    #[arg(long, value_name = "ID")]
-    pub approval: Option<String>,
     #[command(flatten)]
-    pub target: Target,
+    pub execute: Execute,
 }
 
 #[derive(Args)]

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Query, Target};
+use super::{Execute, Query, Target};
 
 #[derive(Args)]
 pub struct Retention {
@@ -15,28 +15,13 @@ pub enum RetentionVerb {
     /// Show how long messages stay, what of them is over now, and legal holds
     Status(Query),
     /// Take out what is over, by itself or when more is over than leaves by itself
-    Run(Take),
+    Run(Execute),
     /// Put shorter periods into force, as server.toml asks for them
-    Shorten(Take),
+    Shorten(Execute),
     /// Say that nothing may leave, of one channel or at all
     Hold(Hold),
     /// Lift a legal hold
     Lift(Lift),
-}
-
-#[derive(Args)]
-pub struct Take {
-    /// Do it; otherwise it is only shown
-    #[arg(long, requires = "reason")]
-    pub execute: bool,
-    /// Why; the audit log keeps it
-    #[arg(short = 'm', long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// The request to which somebody else has agreed
-    #[arg(long, value_name = "ID")]
-    pub approval: Option<String>,
-    #[command(flatten)]
-    pub target: Target,
 }
 
 #[derive(Args)]

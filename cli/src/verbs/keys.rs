@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::answer::{list, maybe, number, safe, text};
 use crate::api::Api;
-use crate::args::Format;
-use crate::args::keys::{EscrowKey, Keys, KeysStatus, KeysVerb, ListKeys, Reencrypt, RotateKey};
+use crate::args::keys::{EscrowKey, Keys, KeysStatus, KeysVerb, ListKeys, Reencrypt};
+use crate::args::{Execute, Format};
 use crate::begun::{Known, ended};
 use crate::exit::{Code, Failure, Outcome};
 use crate::private_file::{Place, prepare, write};
@@ -39,9 +39,9 @@ async fn status(args: &KeysStatus) -> Outcome {
     if args.rows {
         let begun = api.post("/api/v1/keys/count", &json!({})).await?;
         let mut progress = say::Progress::new("looking at sealed values");
-        let known = Known { path: ALL, last: "/work/counted", running: "/work/counting" };
+        let known = Known { path: ALL, last: "/begun/counted", running: "/begun/counting" };
         ended(&api, &known, number(&begun, "begun_us"), |answer| {
-            let values = answer.pointer("/work/counting/values").and_then(Value::as_i64);
+            let values = answer.pointer("/begun/counting/values").and_then(Value::as_i64);
             progress.show(values.unwrap_or(0), values.unwrap_or(0));
         })
         .await?;
@@ -61,7 +61,7 @@ async fn status(args: &KeysStatus) -> Outcome {
 }
 
 fn columns(answer: &Value) -> &[Value] {
-    let counted = answer.get("work").and_then(|work| work.get("counted"));
+    let counted = answer.get("begun").and_then(|begun| begun.get("counted"));
     counted.map_or(&[], |counted| list(counted, "columns"))
 }
 
@@ -119,7 +119,7 @@ fn copies(answer: &Value) -> String {
     }
 }
 
-async fn rotate(args: &RotateKey) -> Outcome {
+async fn rotate(args: &Execute) -> Outcome {
     let api = Api::of(&args.target)?;
     if !args.execute {
         let plan = api.get("/api/v1/keys/rotation").await?;
@@ -131,7 +131,7 @@ async fn rotate(args: &RotateKey) -> Outcome {
     }
     let asked = json!({ "reason": args.reason, "approval": args.approval });
     let begun = api.post("/api/v1/keys/rotate", &asked).await?;
-    let known = Known { path: ALL, last: "/work/rotated", running: "/work/rotating_us" };
+    let known = Known { path: ALL, last: "/begun/rotated", running: "/begun/rotating_us" };
     let done = ended(&api, &known, number(&begun, "begun_us"), |_| {}).await?;
     let rotated = done.get("rotated").unwrap_or(&Value::Null);
     match args.target.format {
@@ -186,9 +186,10 @@ async fn show_keys(args: &ListKeys) -> Outcome {
 }
 
 async fn reencrypt(args: &Reencrypt) -> Outcome {
+    let Reencrypt { key, execute: args } = args;
     let api = Api::of(&args.target)?;
     if !args.execute {
-        let plan = api.post("/api/v1/keys/reencryption", &json!({ "key": args.key })).await?;
+        let plan = api.post("/api/v1/keys/reencryption", &json!({ "key": key })).await?;
         match args.target.format {
             Format::Json => say::data(&format!("{plan:#}\n")),
             Format::Text => {
@@ -205,7 +206,7 @@ async fn reencrypt(args: &Reencrypt) -> Outcome {
         }
         return Ok(());
     }
-    let asked = json!({ "key": args.key, "reason": args.reason, "approval": args.approval });
+    let asked = json!({ "key": key, "reason": args.reason, "approval": args.approval });
     let begun = api.post("/api/v1/keys/reencrypt", &asked).await?;
     let id = text(&begun, "id").to_owned();
     let mut progress = say::Progress::new("sealing anew");

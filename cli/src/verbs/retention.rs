@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::answer::{list, maybe, number, safe, text};
 use crate::api::Api;
-use crate::args::retention::{Hold, Lift, Retention, RetentionVerb, Take};
-use crate::args::{Format, Query};
+use crate::args::retention::{Hold, Lift, Retention, RetentionVerb};
+use crate::args::{Execute, Format, Query};
 use crate::begun::{Known, ended};
 use crate::exit::Outcome;
 use crate::say;
@@ -37,7 +37,7 @@ fn show(answer: &Value, format: Format) {
     }
 }
 
-async fn take(args: &Take) -> Outcome {
+async fn take(args: &Execute) -> Outcome {
     let api = Api::of(&args.target)?;
     if !args.execute {
         let answer = api.get(ALL).await?;
@@ -97,7 +97,7 @@ fn cleared(cleared: &Value) -> String {
     page
 }
 
-async fn shorten(args: &Take) -> Outcome {
+async fn shorten(args: &Execute) -> Outcome {
     let api = Api::of(&args.target)?;
     if !args.execute {
         let answer = api.get(ALL).await?;

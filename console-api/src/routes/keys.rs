@@ -76,12 +76,12 @@ async fn standing(service: Service, call: Call<KeyManage>) -> Answer {
         "keys": keys.collect::<Vec<_>>(),
         "escrowed": escrowed.map(|(kek, at_us)| json!({ "kek": kek, "at_us": at_us })),
         "escrow_verified_us": escrow_verified_us,
-        "work": work_of(&work),
+        "begun": begun(&work),
         "reencrypted": reseals.iter().map(reseal).collect::<Vec<_>>(),
     })))
 }
 
-fn work_of(work: &KeyWork) -> Value {
+fn begun(work: &KeyWork) -> Value {
     let rotated = work.rotated.as_ref().map(|(begun_us, outcome)| {
         json!({
             "begun_us": begun_us,

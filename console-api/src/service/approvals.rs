@@ -1,11 +1,11 @@
 //! Services of approvals and of emergencies.
 
-use auth::{Opening, Permit, grants};
+use auth::{AccountError, Asked, Opening, Permit, Session, grants};
 use phi::Secret;
-use store::{Approval, Emergency, Source};
+use store::{Act, ActOutcome, Agreed, Approval, Emergency, Source, Target};
 use uuid::Uuid;
 
-use super::{Service, Why};
+use super::{Service, Why, reason_needed};
 use crate::problem::Problem;
 use crate::routes::Call;
 
@@ -28,6 +28,24 @@ impl Service {
         let action = if agrees { "approval.approve" } else { "approval.refuse" };
         let act = self.act(&call.permit, action, why);
         Ok(self.accounts.decide(&act, &call.permit, &call.session, (id, agrees)).await?)
+    }
+
+    /// An act for which somebody else has agreed, where that is asked for. The agreement is used up before the act is begun, which may have
+    /// many records of its own.
+    pub(super) async fn agreed_act<G: auth::Grant>(
+        &self,
+        call: &Call<G>,
+        asked: Asked,
+        why: &Why,
+    ) -> Result<Act, Problem> {
+        let Call { permit, session } = call;
+        let act = self.act(permit, asked.action, &reason_needed(why)?);
+        let act = self.accounts.with_approval(act, session, asked).await?;
+        let Some(agreed) = act.approval else { return Ok(act) };
+        let target = Target { kind: "approval", id: Some(agreed.id.to_string()), channel: None };
+        let used = Act { action: "approval.used", ..act.clone() };
+        self.engine.store().record(&used, target, ActOutcome::Success, None).await?;
+        Ok(Act { approval: Some(Agreed { spends: None, ..agreed }), ..act })
     }
 
     /// Makes passphrases for envelopes.
@@ -66,5 +84,13 @@ impl Service {
     ) -> Result<(), Problem> {
         let act = self.act(&call.permit, "breakglass.reviewed", &super::reason_needed(why)?);
         Ok(self.accounts.review_emergency(&act, &call.session, id).await?)
+    }
+}
+
+/// Refuses what an emergency is no reason for.
+pub(super) fn no_emergency(session: &Session) -> Result<(), Problem> {
+    match session.is_emergency() {
+        true => Err(AccountError::Beyond("an emergency is no reason for this").into()),
+        false => Ok(()),
     }
 }

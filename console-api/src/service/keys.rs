@@ -1,14 +1,15 @@
 //! Services of the store key.
 
-use auth::{AccountError, Asked, Permit, grants};
+use auth::{Asked, Permit, grants};
 use config::Name;
 use engine::{KeyRefused, KeyWork};
 use store::{
-    ActOutcome, Agreed, ChannelKey, EscrowError, Escrowed, KeyStanding, Recipients, Reseal,
-    ResealPlan, RotationPlan, Scope, Target,
+    ChannelKey, EscrowError, Escrowed, KeyStanding, Recipients, Reseal, ResealPlan, RotationPlan,
+    Scope,
 };
 
-use super::{Service, Why, reason_needed};
+use super::approvals::no_emergency;
+use super::{Service, Why};
 use crate::problem::Problem;
 use crate::routes::Call;
 
@@ -51,6 +52,7 @@ impl Service {
         call: &Call<grants::KeyManage>,
         why: &Why,
     ) -> Result<i64, Problem> {
+        no_emergency(&call.session)?;
         let (plan, source, _) = self.plan_rotation(&call.permit).await?;
         let asked = Asked {
             action: "key.rotate",
@@ -80,6 +82,7 @@ impl Service {
         keepers: &[String],
         why: &Why,
     ) -> Result<Escrowed, Problem> {
+        no_emergency(&call.session)?;
         if keepers.is_empty() {
             return Err(Problem::invalid("`to` names at least one public key of age"));
         }
@@ -121,6 +124,7 @@ impl Service {
         key: &str,
         why: &Why,
     ) -> Result<Reseal, Problem> {
+        no_emergency(&call.session)?;
         let plan = self.plan_reseal(&call.permit, key).await?;
         let asked = Asked {
             action: "key.reencrypt",
@@ -140,31 +144,6 @@ impl Service {
     ) -> Result<(), Problem> {
         let act = self.act(permit, "key.escrow_verified", &Why::because(None));
         self.engine.store().escrow_verified(&act, kek).await.map_err(not_escrowed)
-    }
-
-    /// An act for which somebody else has agreed, where that is asked for; the agreement is used up.
-    pub(super) async fn agreed_act<G: auth::Grant>(
-        &self,
-        call: &Call<G>,
-        asked: Asked,
-        why: &Why,
-    ) -> Result<store::Act, Problem> {
-        let Call { permit, session } = call;
-        if session.is_emergency() {
-            return Err(AccountError::Beyond("an emergency is no reason for this").into());
-        }
-        let action = asked.action;
-        let act = self.act(permit, action, &reason_needed(why)?);
-        let mut act = self.accounts.with_approval(act, session, asked).await?;
-        if let Some(agreed) = act.approval {
-            // Used up before it is begun: what is done has records of its own.
-            let target =
-                Target { kind: "approval", id: Some(agreed.id.to_string()), channel: None };
-            let begun = store::Act { action: "approval.used", ..act.clone() };
-            self.engine.store().record(&begun, target, ActOutcome::Success, None).await?;
-            act.approval = Some(Agreed { spends: None, ..agreed });
-        }
-        Ok(act)
     }
 }
 

@@ -6,6 +6,7 @@ use engine::RetentionStanding;
 use store::{Scope, StoreError};
 use uuid::Uuid;
 
+use super::approvals::no_emergency;
 use super::{Service, Why, reason_needed};
 use crate::problem::Problem;
 use crate::routes::Call;
@@ -26,6 +27,7 @@ impl Service {
         call: &Call<grants::RetentionManage>,
         why: &Why,
     ) -> Result<i64, Problem> {
+        no_emergency(&call.session)?;
         let asked = Asked {
             action: "retention.purge",
             parts: Vec::new(),
@@ -48,6 +50,7 @@ impl Service {
         call: &Call<grants::RetentionManage>,
         why: &Why,
     ) -> Result<Vec<Name>, Problem> {
+        no_emergency(&call.session)?;
         let standing = self.engine.retention().await?;
         let shorter: Vec<_> = standing.channels.iter().filter(|one| one.is_shorter).collect();
         if shorter.is_empty() {

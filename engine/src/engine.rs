@@ -31,7 +31,7 @@ use crate::retention::Retaining;
 use crate::running::Running;
 use crate::site::Site;
 use crate::start_error::StartError;
-use crate::store_key::KeyRoom;
+use crate::store_key::KeyJobs;
 
 /// What is worth a warning until server.toml says it.
 const KEY_MOVED: &str =
@@ -86,7 +86,7 @@ pub(crate) struct Inner {
     pub backup_to: Option<(PathBuf, Recipients)>,
     pub backups: Backups,
     pub retaining: Retaining,
-    pub key_room: KeyRoom,
+    pub key_jobs: KeyJobs,
     /// Why they are still in it.
     audit_problem: Mutex<Option<String>>,
     pub paths: Paths,
@@ -160,7 +160,7 @@ impl Engine {
                 backup_to: site.backup_to.clone(),
                 backups: Backups::default(),
                 retaining: Retaining::default(),
-                key_room: KeyRoom::default(),
+                key_jobs: KeyJobs::default(),
                 audit_problem: Mutex::default(),
                 paths: site.paths.clone(),
                 resources: Resources::default().with_peers(peers).with_programs(programs),

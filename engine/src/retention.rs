@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use config::{Name, Stay};
 use store::{
-    Act, ActOutcome, Actor, ActorKind, Due, Kept, LegalHold, Periods, Purged, Standstill,
+    Act, ActOutcome, Actor, ActorKind, Due, LegalHold, Periods, Purged, Retained, Standstill,
     StoreError, StoreSize, Target,
 };
 
@@ -60,7 +60,7 @@ pub struct Cleared {
 #[derive(Clone, Debug)]
 pub struct ChannelRetention {
     /// What has left so far.
-    pub kept: Kept,
+    pub retained: Retained,
     /// The periods that server.toml asks for.
     pub asked: Periods,
     /// They are shorter than those in force: somebody has to say so.
@@ -119,8 +119,8 @@ impl Engine {
     /// How retention stands, counted now. Nothing is changed.
     pub async fn retention(&self) -> Result<RetentionStanding, StoreError> {
         let mut channels = Vec::new();
-        for kept in self.store().kept().await? {
-            channels.push(self.channel_retention(kept).await?);
+        for retained in self.store().retained().await? {
+            channels.push(self.channel_retention(retained).await?);
         }
         let (due, all) = totals(&channels);
         let size = self.store().size().await?;
@@ -136,15 +136,15 @@ impl Engine {
         })
     }
 
-    async fn channel_retention(&self, kept: Kept) -> Result<ChannelRetention, StoreError> {
-        let asked = periods(self.inner.server.retention.of(&kept.channel));
-        let in_force = kept.periods.unwrap_or(asked);
-        let due = self.store().due(&kept.channel, in_force, self.now_us()).await?;
+    async fn channel_retention(&self, retained: Retained) -> Result<ChannelRetention, StoreError> {
+        let asked = periods(self.inner.server.retention.of(&retained.channel));
+        let in_force = retained.periods.unwrap_or(asked);
+        let due = self.store().due(&retained.channel, in_force, self.now_us()).await?;
         Ok(ChannelRetention {
             is_shorter: asked.is_shorter_than(&in_force),
             asked,
             due: Some(due),
-            kept,
+            retained,
         })
     }
 
@@ -155,16 +155,16 @@ impl Engine {
         a_person_says_so: bool,
     ) -> Result<Vec<Name>, StoreError> {
         let mut adopted = Vec::new();
-        for kept in self.store().kept().await? {
-            let asked = periods(self.inner.server.retention.of(&kept.channel));
-            let goes = match kept.periods {
+        for retained in self.store().retained().await? {
+            let asked = periods(self.inner.server.retention.of(&retained.channel));
+            let goes = match retained.periods {
                 None => true,
                 Some(in_force) if in_force == asked => false,
                 Some(in_force) => a_person_says_so || !asked.is_shorter_than(&in_force),
             };
             if goes {
-                self.store().set_periods(act, &kept.channel, asked).await?;
-                adopted.push(kept.channel);
+                self.store().set_periods(act, &retained.channel, asked).await?;
+                adopted.push(retained.channel);
             }
         }
         Ok(adopted)
@@ -190,8 +190,8 @@ impl Engine {
         let longer = Act { action: "retention.set", approval: None, ..act.clone() };
         self.adopt_periods(&longer, false).await?;
         let mut channels = Vec::new();
-        for kept in self.store().kept().await? {
-            channels.push(self.channel_retention(kept).await?);
+        for retained in self.store().retained().await? {
+            channels.push(self.channel_retention(retained).await?);
         }
         let (due, all) = totals(&channels);
         if is_too_much(due, all) && !a_person_says_so {
@@ -200,7 +200,7 @@ impl Engine {
         let before = self.store().size().await?;
         let mut purged = Vec::new();
         for (done, one) in channels.iter().enumerate() {
-            let name = one.kept.channel.clone();
+            let name = one.retained.channel.clone();
             if let Some(running) = &mut self.inner.retaining.known().running {
                 (running.channel, running.done) = (Some(name.clone()), done);
                 running.all = channels.len();

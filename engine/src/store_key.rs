@@ -32,7 +32,7 @@ pub async fn keep_reseals(engine: Engine) {
 
 /// What is known of the store key without looking again.
 #[derive(Default)]
-pub struct KeyRoom {
+pub struct KeyJobs {
     known: Mutex<KeyWork>,
 }
 
@@ -66,7 +66,7 @@ pub enum KeyRefused {
     Rotate(#[from] RotateError),
 }
 
-impl KeyRoom {
+impl KeyJobs {
     fn known(&self) -> MutexGuard<'_, KeyWork> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,7 +75,7 @@ impl KeyRoom {
 impl Engine {
     /// Work on keys that was begun, and what came of it.
     pub fn key_work(&self) -> KeyWork {
-        self.inner.key_room.known().clone()
+        self.inner.key_jobs.known().clone()
     }
 
     /// Where the new key comes from, as server.toml says now.
@@ -105,7 +105,7 @@ impl Engine {
     pub async fn rotate_key(&self, act: &Act) -> Result<Rotated, KeyRefused> {
         let source = self.next_key()?;
         let (file, recipients) = self.key_file(act.now_us)?;
-        self.inner.key_room.known().rotating_us = Some(act.now_us);
+        self.inner.key_jobs.known().rotating_us = Some(act.now_us);
         let rotated = self.store().rotate_key(act, &source, (file, &recipients)).await;
         self.remember(act.now_us, &rotated);
         Ok(rotated?)
@@ -116,7 +116,7 @@ impl Engine {
             Ok(rotated) => Ok(rotated.clone()),
             Err(error) => Err(error.to_string()),
         };
-        let mut known = self.inner.key_room.known();
+        let mut known = self.inner.key_jobs.known();
         known.rotating_us = None;
         known.rotated = Some((begun_us, kept));
     }
@@ -145,13 +145,13 @@ impl Engine {
 
     /// Looks at what is sealed and what is not. What comes of it is in [`Engine::key_work`].
     pub async fn count_sealed(&self, begun_us: i64) {
-        self.inner.key_room.known().counting = Some((begun_us, 0));
-        let room = Arc::clone(&self.inner);
+        self.inner.key_jobs.known().counting = Some((begun_us, 0));
+        let inner = Arc::clone(&self.inner);
         let counted = self
             .store()
-            .count_sealed(move |values| room.key_room.known().counting = Some((begun_us, values)))
+            .count_sealed(move |values| inner.key_jobs.known().counting = Some((begun_us, values)))
             .await;
-        let mut known = self.inner.key_room.known();
+        let mut known = self.inner.key_jobs.known();
         known.counting = None;
         known.counted = Some((begun_us, counted.map_err(|error| error.to_string())));
     }

@@ -100,7 +100,7 @@ pub use receipt::{
     AckPart, Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit,
     Reason, Receipt, Received,
 };
-pub use retention::{Due, Kept, LegalHold, Periods, Purged, Standstill, StoreSize};
+pub use retention::{Due, LegalHold, Periods, Purged, Retained, Standstill, StoreSize};
 pub use scope::Scope;
 pub use search::{FoundBy, SearchField, Unindexed, Values, WithBody};
 pub use settle::{Attempt, Settle, SettleTicket, Settled, Wait};

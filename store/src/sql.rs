@@ -20,7 +20,7 @@ pub(crate) struct Statement {
 
 /// Declares named statements, with a test beside them that prepares every one on both databases.
 macro_rules! statements {
-    ($($(#[$doc:meta])* $name:ident = $sqlite:literal $(, postgres: $postgres:literal)?;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $sqlite:expr $(, postgres: $postgres:expr)?;)*) => {
         $($(#[$doc])* pub(crate) const $name: $crate::sql::Statement = $crate::sql::Statement {
             name: stringify!($name),
             sqlite: $sqlite,
@@ -41,8 +41,8 @@ macro_rules! statements {
             }
         }
     };
-    (@text $sqlite:literal) => { $sqlite };
-    (@text $sqlite:literal, $postgres:literal) => { $postgres };
+    (@text $sqlite:expr) => { $sqlite };
+    (@text $sqlite:expr, $postgres:expr) => { $postgres };
 }
 pub(crate) use statements;
 

@@ -79,14 +79,14 @@ fn channel(one: &ChannelRetention) -> Value {
         })
     });
     json!({
-        "channel": one.kept.channel.to_string(),
-        "in_force": one.kept.periods.as_ref().map(periods),
+        "channel": one.retained.channel.to_string(),
+        "in_force": one.retained.periods.as_ref().map(periods),
         "asked": periods(&one.asked),
         "is_shorter": one.is_shorter,
         "due": due,
-        "bodies_gone": one.kept.bodies_gone,
-        "messages_gone": one.kept.messages_gone,
-        "ran_us": one.kept.ran_us,
+        "bodies_gone": one.retained.bodies_gone,
+        "messages_gone": one.retained.messages_gone,
+        "ran_us": one.retained.ran_us,
     })
 }
 

@@ -56,12 +56,13 @@ impl Service {
         if shorter.is_empty() {
             return Err(StoreError::Refused("server.toml asks for no shorter periods").into());
         }
-        let names: Vec<String> = shorter.iter().map(|one| one.kept.channel.to_string()).collect();
+        let names: Vec<String> =
+            shorter.iter().map(|one| one.retained.channel.to_string()).collect();
         let asked = Asked {
             action: "retention.shortened",
             parts: shorter
                 .iter()
-                .map(|one| format!("{} {:?}", one.kept.channel, one.asked))
+                .map(|one| format!("{} {:?}", one.retained.channel, one.asked))
                 .collect(),
             summary: format!("keep messages for a shorter time, of {}", names.join(", ")),
             scope: Scope::All,

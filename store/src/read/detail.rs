@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Reader;
 use super::filter::Known;
-use super::messages::{MessageSummary, reason};
+use super::messages::{MessageSummary, reason, summary_columns};
 use super::work::small;
 use crate::error::StoreError;
 use crate::ids::{ChannelId, DeliveryId, DestinationId, MessageId};
@@ -22,9 +22,7 @@ use crate::state::{DeliveryState, Disposition, Origin};
 const CHILDREN_MAX: i64 = 100;
 
 statements! {
-    MESSAGE = "select m.id, m.channel, m.seq, m.received_us, m.origin, m.peer, m.application, m.facility, m.kind, m.version, \
-        m.control_id, m.bytes, m.ack_code, m.disposition, m.final_us, m.reason_code, m.reason_step, m.lone_lf, m.tries, m.revision, \
-        m.parent, m.trace, m.charset, m.superseded_by, m.error, m.body, m.batch from messages m where m.id = $1";
+    MESSAGE = concat!("select ", summary_columns!(), ", m.error, m.body, m.batch from messages m where m.id = $1");
     DELIVERIES = "select d.id, d.destination, t.name, d.part, d.own_body, d.state, d.changed_us, d.next_us, d.tries, d.answered_tries, \
         d.reason_code, d.reason_step, d.error, d.superseded_by \
         from deliveries d join destinations t on t.id = d.destination where d.message = $1 order by d.id";

@@ -21,20 +21,24 @@ const SCAN_MAX: i64 = 10_000;
 /// Rows of one page.
 const LIMIT_MAX: usize = 1_000;
 
+/// What a summary is made of, of a message `m`.
+macro_rules! summary_columns {
+    () => {
+        "m.id, m.channel, m.seq, m.received_us, m.origin, m.peer, m.application, m.facility, m.kind, m.version, \
+         m.control_id, m.bytes, m.ack_code, m.disposition, m.final_us, m.reason_code, m.reason_step, m.lone_lf, m.tries, m.revision, \
+         m.parent, m.trace, m.charset, m.superseded_by"
+    };
+}
+pub(crate) use summary_columns;
+
 statements! {
-    OF_CHANNEL = "select m.id, m.channel, m.seq, m.received_us, m.origin, m.peer, m.application, m.facility, m.kind, m.version, \
-        m.control_id, m.bytes, m.ack_code, m.disposition, m.final_us, m.reason_code, m.reason_step, m.lone_lf, m.tries, m.revision, \
-        m.parent, m.trace, m.charset, m.superseded_by \
-        from (select * from messages where channel = $1 and seq < $2 order by seq desc limit $3) m \
+    OF_CHANNEL = concat!("select ", summary_columns!(), " from (select * from messages where channel = $1 and seq < $2 order by seq desc limit $3) m \
         where ($5 is null or m.disposition = $5) and ($6 is null or m.kind = $6) and ($7 is null or m.control_token = $7) \
         and ($8 is null or m.origin = $8) and ($9 is null or m.received_us >= $9) and ($10 is null or m.received_us < $10) \
         and ($11 is null or exists (select 1 from deliveries d where d.message = m.id and d.state = $11 and d.superseded_by is null)) \
         and ($12 is null or m.reason_code = $12 or exists (select 1 from deliveries d where d.message = m.id and d.reason_code = $12)) \
-        order by m.seq desc limit $4",
-        postgres: "select m.id, m.channel, m.seq, m.received_us, m.origin, m.peer, m.application, m.facility, m.kind, m.version, \
-        m.control_id, m.bytes, m.ack_code, m.disposition, m.final_us, m.reason_code, m.reason_step, m.lone_lf, m.tries, m.revision, \
-        m.parent, m.trace, m.charset, m.superseded_by \
-        from (select * from messages where channel = $1 and seq < $2 order by seq desc limit $3) m \
+        order by m.seq desc limit $4"),
+        postgres: concat!("select ", summary_columns!(), " from (select * from messages where channel = $1 and seq < $2 order by seq desc limit $3) m \
         where ($5::bigint is null or m.disposition = $5) and ($6::text is null or m.kind = $6) \
         and ($7::bytea is null or m.control_token = $7) \
         and ($8::bigint is null or m.origin = $8) and ($9::bigint is null or m.received_us >= $9) \
@@ -43,24 +47,18 @@ statements! {
         and d.superseded_by is null)) \
         and ($12::text is null or m.reason_code = $12 or exists (select 1 from deliveries d where d.message = m.id \
         and d.reason_code = $12)) \
-        order by m.seq desc limit $4";
+        order by m.seq desc limit $4");
     /// How far a page of a channel looked.
     SCANNED_CHANNEL = "select count(*), min(seq) from (select seq from messages where channel = $1 and seq < $2 \
         order by seq desc limit $3) s";
-    OVER_CHANNELS = "select m.id, m.channel, m.seq, m.received_us, m.origin, m.peer, m.application, m.facility, m.kind, m.version, \
-        m.control_id, m.bytes, m.ack_code, m.disposition, m.final_us, m.reason_code, m.reason_step, m.lone_lf, m.tries, m.revision, \
-        m.parent, m.trace, m.charset, m.superseded_by \
-        from (select * from messages where id < $2 order by id desc limit $3) m \
+    OVER_CHANNELS = concat!("select ", summary_columns!(), " from (select * from messages where id < $2 order by id desc limit $3) m \
         where instr($1, ',' || m.channel || ',') > 0 \
         and ($5 is null or m.disposition = $5) and ($6 is null or m.kind = $6) and ($7 is null or m.control_token = $7) \
         and ($8 is null or m.origin = $8) and ($9 is null or m.received_us >= $9) and ($10 is null or m.received_us < $10) \
         and ($11 is null or exists (select 1 from deliveries d where d.message = m.id and d.state = $11 and d.superseded_by is null)) \
         and ($12 is null or m.reason_code = $12 or exists (select 1 from deliveries d where d.message = m.id and d.reason_code = $12)) \
-        order by m.id desc limit $4",
-        postgres: "select m.id, m.channel, m.seq, m.received_us, m.origin, m.peer, m.application, m.facility, m.kind, m.version, \
-        m.control_id, m.bytes, m.ack_code, m.disposition, m.final_us, m.reason_code, m.reason_step, m.lone_lf, m.tries, m.revision, \
-        m.parent, m.trace, m.charset, m.superseded_by \
-        from (select * from messages where id < $2 order by id desc limit $3) m \
+        order by m.id desc limit $4"),
+        postgres: concat!("select ", summary_columns!(), " from (select * from messages where id < $2 order by id desc limit $3) m \
         where strpos($1, ',' || m.channel::text || ',') > 0 \
         and ($5::bigint is null or m.disposition = $5) and ($6::text is null or m.kind = $6) \
         and ($7::bytea is null or m.control_token = $7) \
@@ -70,7 +68,7 @@ statements! {
         and d.superseded_by is null)) \
         and ($12::text is null or m.reason_code = $12 or exists (select 1 from deliveries d where d.message = m.id \
         and d.reason_code = $12)) \
-        order by m.id desc limit $4";
+        order by m.id desc limit $4");
     /// How far a page over channels looked: the last row of it.
     SCANNED_ALL = "select id from messages where id < $1 order by id desc limit 1 offset $2";
 }

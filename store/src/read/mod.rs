@@ -15,6 +15,7 @@ pub use dead::{DeadGroup, DeadKey, Letter};
 pub use detail::{AttemptDetail, BodyOf, Child, DeliveryDetail, MessageDetail, SealedText};
 pub(crate) use filter::Known;
 pub use filter::{Cursor, CursorError, MessageFilter, MessageState, Page};
+pub(crate) use messages::summary_columns;
 pub use messages::{MessageSummary, Messages};
 pub(crate) use reader::{Pool, Reader, key_row};
 pub use revisions::{Revision, RevisionSummary};

@@ -16,10 +16,7 @@ statements! {
     LAST = "select coalesce(max(seq), 0) from messages where channel = $1";
     AT = "select seq, received_us from messages where channel = $1 and seq >= $2 order by seq limit 1";
     /// Messages of a slice whose bodies are over.
-    OVER = "select count(*) from message_rest m where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and m.is_open = 0 and m.is_dead = 0 and m.final_us < $4 and m.discarded_us < $5
-        and (m.superseded_by is null or m.superseded_by < $6) and (m.delivery_superseded_by is null or m.delivery_superseded_by < $6)
-        and m.used_seq <= $7 and m.used_by_kept = 0";
+    OVER = concat!("select count(*) from message_rest m where m.channel = $1 and m.seq > $2 and m.seq <= $3 and ", over!());
     STILL_KEPT = "select count(*) from kept_messages where channel = $1";
     KEPT_UP_TO = "select count(*) from kept_messages where channel = $1 and seq > $2 and seq <= $3";
     /// From the newest message back: how many bytes came with them.

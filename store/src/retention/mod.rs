@@ -4,6 +4,15 @@
 //! Messages are gone through in the order of their numbers. One that is open, a dead letter or in use is passed and written down in
 //! `kept_messages`, which is looked through again each time; so each message is looked at once, and nothing that waits holds up the rest.
 
+/// That the bodies of a message `m` of `message_rest` are over, by the values that `slice::Limits` gives.
+macro_rules! over {
+    () => {
+        "m.is_open = 0 and m.is_dead = 0 and m.final_us < $4 and m.discarded_us < $5
+        and (m.superseded_by is null or m.superseded_by < $6) and (m.delivery_superseded_by is null or m.delivery_superseded_by < $6)
+        and m.used_seq <= $7 and m.used_by_kept = 0"
+    };
+}
+
 mod due;
 mod hold;
 mod purge;
@@ -84,7 +93,7 @@ impl Periods {
 
 /// How far the retention of a channel is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct Retained {
     /// The channel.
     pub channel: Name,
     /// The periods in force; none before the first.
@@ -119,14 +128,14 @@ impl Marks {
 
 impl Store {
     /// The retention of every channel that the store knows, those without a file any more too.
-    pub async fn kept(&self) -> Result<Vec<Kept>, StoreError> {
+    pub async fn retained(&self) -> Result<Vec<Retained>, StoreError> {
         let mut all = Vec::new();
         for Known { id, name } in self.inner.reader.channels(&Scope::All).await? {
             let row = self.inner.reader.row(MARKS, values![id]).await?;
             let row = row.as_ref();
             let Marks { bodies_gone, messages_gone, .. } =
                 row.map_or(Ok(Marks::default()), Marks::read)?;
-            all.push(Kept {
+            all.push(Retained {
                 channel: name,
                 periods: row.map(Periods::read).transpose()?,
                 bodies_gone,

@@ -8,59 +8,55 @@ use crate::error::StoreError;
 use crate::prune::first_id_at;
 use crate::sql::{Session, Statement, Value, row, statements, values};
 
+/// The messages `m` of a slice that do not stay.
+macro_rules! going {
+    () => {
+        "m.channel = $1 and m.seq > $2 and m.seq <= $3
+        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq)"
+    };
+}
+
 statements! {
     HELD = "select count(*) from legal_holds where lifted_us is null and (channel is null or channel = $1)";
     /// Messages that stay although the others around them are over.
-    KEEP = "insert into kept_messages (channel, seq) select m.channel, m.seq from message_rest m
-        where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not (m.is_open = 0 and m.is_dead = 0 and m.final_us < $4 and m.discarded_us < $5
-        and (m.superseded_by is null or m.superseded_by < $6) and (m.delivery_superseded_by is null or m.delivery_superseded_by < $6)
-        and m.used_seq <= $7 and m.used_by_kept = 0) on conflict do nothing";
+    KEEP = concat!(
+        "insert into kept_messages (channel, seq) select m.channel, m.seq from message_rest m
+        where m.channel = $1 and m.seq > $2 and m.seq <= $3 and not (", over!(), ") on conflict do nothing");
     /// Those that stayed and are over now, the newest first: one that replays another comes before it.
-    RELEASED = "select m.seq from kept_messages k join message_rest m on m.channel = k.channel and m.seq = k.seq
-        where k.channel = $1 and k.seq > $2 and k.seq <= $3
-        and m.is_open = 0 and m.is_dead = 0 and m.final_us < $4 and m.discarded_us < $5
-        and (m.superseded_by is null or m.superseded_by < $6) and (m.delivery_superseded_by is null or m.delivery_superseded_by < $6)
-        and m.used_seq <= $7 and m.used_by_kept = 0 order by k.seq desc limit 100";
+    RELEASED = concat!(
+        "select m.seq from kept_messages k join message_rest m on m.channel = k.channel and m.seq = k.seq
+        where k.channel = $1 and k.seq > $2 and k.seq <= $3 and ", over!(), " order by k.seq desc limit 100");
     RELEASE = "delete from kept_messages where channel = $1 and seq = $2";
-    GOING = "select count(*) from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq)";
+    GOING = concat!("select count(*) from messages m where ", going!());
 
-    BODIES = "delete from bodies where id in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
-    OWN_BODIES = "delete from bodies where id in (select d.id from messages m join deliveries d on d.message = m.id
-        where m.channel = $1 and m.seq > $2 and m.seq <= $3 and d.own_body <> 0
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
-    TRIES = "update attempts set response = null, error = null where (response is not null or error is not null)
-        and message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
-    DELIVERY_ERRORS = "update deliveries set error = null where error is not null
-        and message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
-    MESSAGE_ERRORS = "update messages set error = null where channel = $1 and seq > $2 and seq <= $3 and error is not null
-        and not exists (select 1 from kept_messages k where k.channel = messages.channel and k.seq = messages.seq)";
+    BODIES = concat!("delete from bodies where id in (select m.id from messages m where ", going!(), ")");
+    OWN_BODIES = concat!(
+        "delete from bodies where id in (select d.id from messages m join deliveries d on d.message = m.id
+        where d.own_body <> 0 and ", going!(), ")");
+    TRIES = concat!(
+        "update attempts set response = null, error = null where (response is not null or error is not null)
+        and message in (select m.id from messages m where ", going!(), ")");
+    DELIVERY_ERRORS = concat!(
+        "update deliveries set error = null where error is not null
+        and message in (select m.id from messages m where ", going!(), ")");
+    MESSAGE_ERRORS = concat!(
+        "update messages set error = null where error is not null and id in (select m.id from messages m where ", going!(), ")");
     BODIES_GONE = "update retention set bodies_seq = case when bodies_seq < $2 then $2 else bodies_seq end,
         bodies_gone = bodies_gone + $3, ran_us = $4 where channel = $1";
 
     /// The first message of a slice whose row has to stay for now.
-    NOT_YET = "select coalesce(min(m.seq), 0) from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3 and m.final_us >= $4
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq)";
-    LANES = "delete from delivery_keys where delivery in (select d.id from messages m join deliveries d on d.message = m.id
-        where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
-    ATTEMPTS = "delete from attempts where message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
-    AWAITED = "delete from awaited_acks where delivery in (select d.id from messages m join deliveries d on d.message = m.id
-        where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
-    ARRIVED = "delete from arrived_acks where message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
-    OWED = "delete from owed_acks where message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
-    DELIVERIES = "delete from deliveries where message in (select m.id from messages m where m.channel = $1 and m.seq > $2 and m.seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = m.channel and k.seq = m.seq))";
-    MESSAGES = "delete from messages where channel = $1 and seq > $2 and seq <= $3
-        and not exists (select 1 from kept_messages k where k.channel = messages.channel and k.seq = messages.seq)";
+    NOT_YET = concat!("select coalesce(min(m.seq), 0) from messages m where m.final_us >= $4 and ", going!());
+    LANES = concat!(
+        "delete from delivery_keys where delivery in (select d.id from messages m join deliveries d on d.message = m.id
+        where ", going!(), ")");
+    ATTEMPTS = concat!("delete from attempts where message in (select m.id from messages m where ", going!(), ")");
+    AWAITED = concat!(
+        "delete from awaited_acks where delivery in (select d.id from messages m join deliveries d on d.message = m.id
+        where ", going!(), ")");
+    ARRIVED = concat!("delete from arrived_acks where message in (select m.id from messages m where ", going!(), ")");
+    OWED = concat!("delete from owed_acks where message in (select m.id from messages m where ", going!(), ")");
+    DELIVERIES = concat!("delete from deliveries where message in (select m.id from messages m where ", going!(), ")");
+    MESSAGES = concat!("delete from messages where id in (select m.id from messages m where ", going!(), ")");
     /// The oldest day of which there is something to find messages by, before another.
     TOKEN_DAY = "select min(day) from search_tokens where channel = $1 and day < $2";
     TOKENS = "delete from search_tokens where channel = $1 and day = $2 and token >= $3 and token < $4";

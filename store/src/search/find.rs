@@ -2,7 +2,7 @@
 
 use super::{DAY_US, SearchField, normal};
 use crate::error::StoreError;
-use crate::read::MessageSummary;
+use crate::read::{MessageSummary, summary_columns};
 use crate::scope::Scope;
 use crate::sql::{statements, values};
 use crate::store::Store;
@@ -10,20 +10,10 @@ use crate::store::Store;
 statements! {
     FIRST_DAY = "select coalesce(min(day), 0) from search_tokens where channel = $1";
     /// Each day is one place in the index.
-    FOUND = "with recursive days(day) as (select $3 union all select day - 1 from days where day > $4)
-        select m.id, m.channel, m.seq, m.received_us, m.origin, m.peer, m.application, m.facility, m.kind, m.version,
-        m.control_id, m.bytes, m.ack_code, m.disposition, m.final_us, m.reason_code, m.reason_step, m.lone_lf, m.tries, m.revision,
-        m.parent, m.trace, m.charset, m.superseded_by
-        from days d cross join search_tokens s cross join messages m
-        where s.channel = $1 and s.day = d.day and s.token = $2 and m.channel = s.channel and m.seq = s.seq and m.seq < $5
-        order by m.seq desc limit $6",
-        postgres: "with recursive days(day) as (select $3::bigint union all select day - 1 from days where day > $4)
-        select m.id, m.channel, m.seq, m.received_us, m.origin, m.peer, m.application, m.facility, m.kind, m.version,
-        m.control_id, m.bytes, m.ack_code, m.disposition, m.final_us, m.reason_code, m.reason_step, m.lone_lf, m.tries, m.revision,
-        m.parent, m.trace, m.charset, m.superseded_by
-        from days d cross join search_tokens s cross join messages m
-        where s.channel = $1 and s.day = d.day and s.token = $2 and m.channel = s.channel and m.seq = s.seq and m.seq < $5
-        order by m.seq desc limit $6";
+    FOUND = concat!("with recursive days(day) as (select cast($3 as bigint) union all select day - 1 from days where day > $4)
+        select ", summary_columns!(), " from days d cross join search_tokens s cross join messages m
+        where s.channel = $1 and s.day = d.day and s.token = $2 and m.channel = s.channel and m.seq = s.seq
+        order by m.seq desc limit $5");
     BEHIND = "select coalesce((select max(m.seq) from messages m where m.channel = $1), 0),
         coalesce((select s.seq from search_marks s where s.channel = $1), 0)";
 }
@@ -62,7 +52,7 @@ impl Store {
                 continue;
             }
             let many = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-            let wanted = values![channel.id, &token[..], last, first, i64::MAX, many];
+            let wanted = values![channel.id, &token[..], last, first, many];
             for row in &reader.rows(FOUND, wanted).await? {
                 rows.push(reader.summary(row, &channel.name).await?);
             }

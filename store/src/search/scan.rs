@@ -6,15 +6,13 @@ use phi::Phi;
 
 use crate::error::StoreError;
 use crate::ids::ChannelId;
-use crate::read::MessageSummary;
+use crate::read::{MessageSummary, summary_columns};
 use crate::scope::Scope;
 use crate::sql::{statements, values};
 use crate::store::Store;
 
 statements! {
-    BEFORE = "select m.id, m.channel, m.seq, m.received_us, m.origin, m.peer, m.application, m.facility, m.kind, m.version,
-        m.control_id, m.bytes, m.ack_code, m.disposition, m.final_us, m.reason_code, m.reason_step, m.lone_lf, m.tries, m.revision,
-        m.parent, m.trace, m.charset, m.superseded_by, m.body from messages m where m.channel = $1 and m.seq < $2 order by m.seq desc limit $3";
+    BEFORE = concat!("select ", summary_columns!(), ", m.body from messages m where m.channel = $1 and m.seq < $2 order by m.seq desc limit $3");
 }
 
 /// A message and its body.

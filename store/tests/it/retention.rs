@@ -327,12 +327,12 @@ async fn a_purge_that_was_cut_off_is_taken_up_again(home: Home) {
     drop(cut);
     drop(store);
     let store = home.opened().await.store;
-    let gone = store.kept().await.unwrap()[0].bodies_gone;
+    let gone = store.retained().await.unwrap()[0].bodies_gone;
     assert!(gone > 0 && gone < ALL, "{gone}");
     assert_eq!(home.number("select count(*) from bodies").await, ALL - gone);
     let rest = store.purge(&in_days(91), &name("adt")).await.unwrap();
     assert_eq!(rest.bodies, ALL - gone);
-    assert_eq!(store.kept().await.unwrap()[0].bodies_gone, ALL);
+    assert_eq!(store.retained().await.unwrap()[0].bodies_gone, ALL);
     assert_eq!(last(&home).await["after"]["bodies_gone"], ALL);
     assert_eq!(home.number("select count(*) from bodies").await, 0);
     store.close().await.unwrap();
@@ -387,7 +387,7 @@ async fn what_came_while_a_clock_was_wrong_stays_readable(home: Home) {
 async fn periods_are_changed_with_a_record(home: Home) {
     let store = home.open().await;
     delivered(&store, "C1").await;
-    assert_eq!(store.kept().await.unwrap()[0].periods, None);
+    assert_eq!(store.retained().await.unwrap()[0].periods, None);
     let before = records(&home).await;
     with_periods(&store, PERIODS).await;
     recorded(&home, before, "retention.set", ("retention", None)).await;
@@ -397,7 +397,7 @@ async fn periods_are_changed_with_a_record(home: Home) {
     let said = last(&home).await;
     assert_eq!(said["before"]["bodies_us"], PERIODS.bodies_us);
     assert_eq!(said["after"]["bodies_us"], longer.bodies_us);
-    assert_eq!(store.kept().await.unwrap()[0].periods, Some(longer));
+    assert_eq!(store.retained().await.unwrap()[0].periods, Some(longer));
     for (one, other, shorter) in [
         (PERIODS, PERIODS, false),
         (PERIODS, longer, true),

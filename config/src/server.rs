@@ -67,6 +67,8 @@ pub struct Server {
     pub disk_reserve: Option<u64>,
     /// From when on something is an alert, and who is told.
     pub alerts: Alerts,
+    /// The table of `[syslog]`; whoever sends there reads it.
+    pub syslog: Option<Table>,
 }
 
 /// The settings of `server.toml`.
@@ -87,6 +89,7 @@ pub const SERVER_FIELDS: &[Field] = &[
     Field::optional("retention", "How long messages stay in the store.", Kind::Section(RETENTION_FIELDS)),
     Field::optional("backup", "Backups of the store.", Kind::Section(BACKUP_FIELDS)),
     Field::optional("limits", "What the engine may use.", Kind::Section(LIMIT_FIELDS)),
+    Field::optional("syslog", "Where the audit log and the engine's own are sent besides.", Kind::Table("syslog")),
     Field::optional("alerts", "What somebody should look at, and who is told.", Kind::Section(ALERT_FIELDS)),
 ];
 
@@ -213,6 +216,7 @@ impl Server {
             backup: backup.transpose().ok()?,
             disk_reserve: limits.size("disk_reserve"),
             alerts: Alerts::read(&alerts)?,
+            syslog: section.table_of("syslog").cloned(),
         };
         let accepted = server.check_key(&engine, &store, diags);
         (accepted && section.is_sound()).then_some(server)

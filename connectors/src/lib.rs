@@ -14,6 +14,7 @@ mod outgoing;
 mod resources;
 mod settings;
 mod source;
+pub mod syslog;
 mod template;
 mod trial;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use config::{Name, Paths, Server};
+use connectors::syslog::SyslogSettings;
 use connectors::{Flow, OpenError, Resources, Source, Trial};
 use net::{PeerBook, Present, ProgramBook, Step};
 use store::{Opened, Options, Recipients, Store};
@@ -32,6 +33,7 @@ use crate::running::Running;
 use crate::site::Site;
 use crate::start_error::StartError;
 use crate::store_key::KeyJobs;
+use crate::syslog::Sending;
 
 /// What is worth a warning until server.toml says it.
 const KEY_MOVED: &str =
@@ -96,6 +98,9 @@ pub(crate) struct Inner {
     pub warnings: Vec<String>,
     pub disk: watch::Receiver<Disk>,
     pub alerting: Alerting,
+    /// Where the audit log and the engine's own go besides.
+    pub syslog: Option<SyslogSettings>,
+    pub sending: Sending,
     channels: Mutex<BTreeMap<Name, Arc<Running>>>,
     /// One change of what runs at a time.
     pub applying: tokio::sync::Mutex<()>,
@@ -169,6 +174,8 @@ impl Engine {
                 warnings,
                 disk,
                 alerting: Alerting::new(&site.alert_sinks),
+                syslog: site.syslog.clone(),
+                sending: Sending::default(),
                 channels: Mutex::default(),
                 applying: tokio::sync::Mutex::default(),
                 tasks: Mutex::new(vec![watcher]),

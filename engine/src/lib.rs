@@ -44,6 +44,7 @@ mod speaker;
 mod start_error;
 mod status;
 mod store_key;
+mod syslog;
 mod watch;
 
 pub use acts::{ActError, Discarded};
@@ -70,3 +71,4 @@ pub use selection::{Selection, group_name};
 pub use start_error::StartError;
 pub use status::{ChannelStatus, DestinationStatus, Status};
 pub use store_key::{KeyRefused, KeyWork, keep_reseals};
+pub use syslog::{Spool, SyslogStanding, keep_syslog};

@@ -120,6 +120,9 @@ impl Engine {
         warnings.extend(crate::audit_log::warnings(&self.store().audit_standing()));
         warnings.extend(self.inner.audit_problem());
         warnings.extend(self.inner.retaining.waits());
+        if let Some((collector, standing)) = self.syslog() {
+            warnings.extend(standing.warning(&collector));
+        }
         warnings.extend(self.transport_warnings(scope));
         let mut channels: Vec<ChannelStatus> =
             stored.into_iter().map(|channel| self.channel_status(channel, &dead)).collect();

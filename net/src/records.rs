@@ -31,6 +31,11 @@ impl Records {
         Records { tcp, place: Place::default() }
     }
 
+    /// The socket.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
+
     /// Whether the last record has come in only in part.
     pub(crate) fn is_inside(&self) -> bool {
         self.place.is_inside()

@@ -65,6 +65,18 @@ impl Stream {
         }
     }
 
+    /// Gives the connection up when the other end has not received what was written within this time (RFC 5482): for protocols
+    /// in which it never answers. The next look at the connection is an error then.
+    pub fn give_up_after(&self, limit: Duration) -> io::Result<()> {
+        let tcp = match &self.wire {
+            Wire::Plain(tcp) => tcp,
+            Wire::Accepted(tls) => tls.get_ref().0.tcp(),
+            Wire::Dialled(tls) => tls.get_ref().0.tcp(),
+        };
+        let limit_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+        Ok(sockopt::set_tcp_user_timeout(tcp, limit_ms)?)
+    }
+
     /// What waits to be read, without taking it: the bytes copied into `buffer`, or `None` when nothing waits.
     ///
     /// `Some(0)` means that the peer has closed. The kernel is asked, not the runtime's memory of it, because a

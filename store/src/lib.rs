@@ -66,9 +66,9 @@ pub use archive::{Recipients, read_archive};
 pub use audit::{
     AUDIT_ARCHIVED, Act, ActOutcome, Actor, ActorKind, Agreed, AnchorReport, ArchiveError,
     AuditAge, AuditArchived, AuditCheck, AuditEdge, AuditFault, AuditKey, AuditPart, AuditProgress,
-    AuditReport, AuditSegment, AuditStanding, AuditStart, BundleError, BundleProof, Exported,
-    Flood, HistoryReport, Manifest, SealedRecord, Source, Target, bundle_head, bundle_part,
-    verify_bundle,
+    AuditReport, AuditSegment, AuditSent, AuditStanding, AuditStart, BundleError, BundleProof,
+    Exported, Flood, HistoryReport, Manifest, SealedRecord, Source, Target, bundle_head,
+    bundle_part, verify_bundle,
 };
 pub use backup::{
     BackedUp, BackupError, BackupHead, BackupSummary, Drill, Extracted, RestoreError, RestoreTo,

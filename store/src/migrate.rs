@@ -39,6 +39,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(14, "0014_retention.sql"),
     migration!(15, "0015_search.sql"),
     migration!(16, "0016_reseals.sql"),
+    migration!(17, "0017_syslog.sql"),
 ];
 
 /// The first schemas whose stores have these keys.

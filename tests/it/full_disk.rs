@@ -1,6 +1,7 @@
 //! A disk without space: nothing is acknowledged that is not kept, nothing crashes, and space is enough to go on.
 
 use crate::parts::{files, to};
+use age::secrecy::ExposeSecret;
 use hilum_tests::faults::Disk;
 use hilum_tests::receiver::Receiver;
 use hilum_tests::site::{Site, Store};
@@ -116,4 +117,55 @@ fn a_full_disk_below_a_file_destination_delays_only_that_destination() {
         .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
     assert_eq!(written.count(), 10);
     engine.stop();
+}
+
+#[test]
+fn a_full_disk_below_the_backups_makes_none_and_keeps_the_old_ones() {
+    let disk = Disk::of(8);
+    let receiver = Receiver::accepting();
+    let site = Site::new(Store::Sqlite);
+    let feed = site.feed("adt", "", &to("lab", &receiver, ""));
+    let key = age::x25519::Identity::generate();
+    let identity = site.path("keeper.key");
+    std::fs::write(&identity, key.to_string().expose_secret()).unwrap();
+    let server = std::fs::read_to_string(site.path("server.toml")).unwrap();
+    let (public, folder) = (key.to_public(), disk.path().join("backups"));
+    let backup =
+        format!("[backup]\nrecipients = [\"{public}\"]\nfolder = \"{}\"\n", folder.display());
+    site.write("server.toml", &format!("{server}{backup}"));
+    let mut engine = site.serve();
+    // Sealed bodies do not get smaller.
+    let mut connection = Connection::to(feed);
+    for n in 0..40 {
+        connection.accepted(&message::adt_with(&format!("B{n}"), "P1", &noise(20_000)));
+    }
+    let made = site.verb(&["backup", "create", "-m", "first"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let names = || {
+        let all = std::fs::read_dir(&folder).unwrap();
+        all.map(|entry| entry.unwrap().path().display().to_string()).collect::<BTreeSet<String>>()
+    };
+    let old = names();
+
+    let ballast = disk.leave(100_000);
+    let failed = site.verb(&["backup", "create", "-m", "second"]);
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stderr.contains("space"), "it says why: {failed:?}");
+    assert_eq!(names(), old, "the old one stays, and no part of a new one");
+    let identity = identity.display().to_string();
+    let first = old.first().unwrap();
+    let whole = hilum_tests::verbs::local(&["backup", "verify", first, "--identity", &identity]);
+    assert_eq!(whole.code, Some(0), "{whole:?}");
+    connection.accepted(&message::adt("DURING", "P1"));
+    assert!(engine.runs());
+    drop(ballast);
+    let again = site.verb(&["backup", "create", "-m", "third"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    engine.stop();
+}
+
+/// Text that no compression makes much smaller.
+fn noise(length: usize) -> String {
+    let mut random = hilum_tests::random::Random::seeded();
+    (0..length).map(|_| char::from(b'A' + random.below(26) as u8)).collect()
 }

@@ -1,15 +1,12 @@
 //! The command line from outside: exit codes, and data apart from talk.
 
-use crate::parts::{on_both_stores, to};
+use crate::parts::to;
 use hilum_tests::message;
 use hilum_tests::receiver::Receiver;
 use hilum_tests::site::{Site, Store};
 use hilum_tests::verbs::local;
-use hilum_tests::wire::Connection;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-
-on_both_stores!(bodies_are_never_plain_on_disk);
 
 #[test]
 fn exit_codes_say_what_happened() {
@@ -101,36 +98,4 @@ fn the_socket_and_the_key_are_for_their_owner_only() {
     assert_eq!(mode("keys"), 0o700);
     assert_eq!(mode("hilum.db") & 0o077, 0, "the store is nobody else's");
     engine.stop();
-}
-
-fn bodies_are_never_plain_on_disk(store: Store) {
-    let site = Site::new(store);
-    let receiver = Receiver::with(|arrival, _| {
-        let text = message::ack("AE", &arrival.control_id);
-        hilum_tests::receiver::Behaviour::Write(hilum_tests::wire::frame(
-            &[&text[..], b"NTE|1||VERYSECRETANSWER\r"].concat(),
-        ))
-    });
-    let feed = site.feed("adt", "", &to("lab", &receiver, ""));
-    let engine = site.serve();
-    Connection::to(feed).accepted(&message::adt_with(
-        "SEALED",
-        "PATIENT-NUMBER-77",
-        "VERYSECRETNAME",
-    ));
-    site.wait_final("adt", 1);
-    let dump = site.database().map(|url| hilum_tests::postgres::dump(&url)).unwrap_or_default();
-    let ended = engine.stop();
-    for probe in ["VERYSECRETNAME", "PATIENT-NUMBER-77", "VERYSECRETANSWER"] {
-        assert!(!ended.said.contains(probe), "a log never holds a field: {ended}");
-        let hex: String = probe.bytes().map(|b| format!("{b:02x}")).collect();
-        assert!(!dump.contains(probe) && !dump.contains(&hex), "`{probe}` is plain in PostgreSQL");
-        for entry in
-            fs::read_dir(site.data()).unwrap().flatten().filter(|entry| entry.path().is_file())
-        {
-            let bytes = fs::read(entry.path()).unwrap();
-            let found = bytes.windows(probe.len()).any(|w| w == probe.as_bytes());
-            assert!(!found, "`{probe}` is plain in {}", entry.path().display());
-        }
-    }
 }

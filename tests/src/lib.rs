@@ -11,6 +11,7 @@
 
 pub mod admin;
 pub mod certificates;
+pub mod collector;
 pub mod corpus;
 pub mod engine;
 pub mod faults;

@@ -47,6 +47,11 @@ pub struct Destination {
 }
 
 impl Status {
+    /// What somebody should look at.
+    pub fn warnings(&self) -> String {
+        self.json["warnings"].to_string()
+    }
+
     /// Reads it, and checks what must always hold.
     pub fn read(json: &Value) -> Status {
         assert!(json["environment"].is_string(), "no environment: {json}");

@@ -1,6 +1,6 @@
 //! `hilum serve`: the engine, until it is told to stop.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,14 +9,17 @@ use config::Server;
 use console_api::{Listener, Service, Socket};
 use engine::site::Site;
 use engine::{
-    Books, Clock, Ended, Engine, StartError, StartOptions, keep_audit_log, keep_backups,
-    keep_index, keep_reseals, keep_retention,
+    Books, Clock, Ended, Engine, Spool, StartError, StartOptions, keep_audit_log, keep_backups,
+    keep_index, keep_reseals, keep_retention, keep_syslog,
 };
 use store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::args::Serve;
 use crate::exit::{Code, Failure, Outcome};
@@ -24,7 +27,7 @@ use crate::say;
 
 /// Runs the verb.
 pub async fn run(args: Serve) -> Outcome {
-    start_logging();
+    let spool = start_logging();
     let mut asked_to_stop = Stop::listen()?;
     let (site, diagnostics) = engine::site::check(&args.site, args.data.as_deref());
     if !diagnostics.is_empty() {
@@ -48,6 +51,7 @@ pub async fn run(args: Serve) -> Outcome {
         tokio::spawn(keep_retention(engine.clone())),
         tokio::spawn(keep_index(engine.clone())),
         tokio::spawn(keep_reseals(engine.clone())),
+        tokio::spawn(keep_syslog(engine.clone(), spool)),
     ];
     let (stop, stopped) = watch::channel(false);
     let api = serve_api(&engine, (registry, accounts), (&data, &server, tls), stopped).await?;
@@ -216,22 +220,71 @@ pub fn colour() -> bool {
 
 /// Logs to standard error: a line of text on a terminal, a JSON object a line elsewhere.
 ///
-/// `HILUM_LOG` chooses what is logged, in the form of `tracing`'s `EnvFilter`.
-fn start_logging() {
-    let filter =
-        EnvFilter::try_from_env("HILUM_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false);
-    if std::io::stderr().is_terminal() {
-        builder.with_ansi(colour()).init();
-    } else {
-        builder.json().flatten_event(true).with_file(true).with_line_number(true).init();
-    }
+/// `HILUM_LOG` chooses what is logged there, in the form of `tracing`'s `EnvFilter`. What a syslog collector gets is chosen by
+/// `[syslog]`, which is not read yet: the lines go to the queue that is given back.
+fn start_logging() -> Arc<Spool> {
+    let spool = Arc::new(Spool::default());
+    let filter = EnvFilter::try_from_env("HILUM_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    let shown = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let shown = match std::io::stderr().is_terminal() {
+        true => shown.with_ansi(colour()).with_filter(filter).boxed(),
+        false => shown
+            .json()
+            .flatten_event(true)
+            .with_file(true)
+            .with_line_number(true)
+            .with_filter(filter)
+            .boxed(),
+    };
+    let queued = tracing_subscriber::fmt::layer()
+        .with_writer(Queue(Arc::clone(&spool)))
+        .with_target(false)
+        .json()
+        .flatten_event(true)
+        .with_file(true)
+        .with_line_number(true)
+        .with_filter(EnvFilter::new(LOGGED));
+    tracing_subscriber::registry().with(shown).with(queued).init();
     // A panic names its place, never its words: they may quote a message.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(code = "panic", place, "a panic was caught");
     }));
+    spool
+}
+
+/// What is logged when nothing else is said.
+const LOGGED: &str = "info,sqlx=warn";
+
+/// Hands each line to the queue.
+struct Queue(Arc<Spool>);
+
+/// A line on its way there.
+struct Line<'a> {
+    spool: &'a Spool,
+    level: &'static str,
+}
+
+impl<'a> MakeWriter<'a> for Queue {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { spool: &self.0, level: "INFO" }
+    }
+
+    fn make_writer_for(&'a self, meta: &tracing::Metadata<'_>) -> Line<'a> {
+        Line { spool: &self.0, level: meta.level().as_str() }
+    }
+}
+
+impl Write for Line<'_> {
+    /// A line comes as a whole.
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.spool.write(self.level, line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -13,6 +13,7 @@ use super::rules::{Rule, rule};
 use crate::certificates::{Accepted, CertificateStatus};
 use crate::disk::Disk;
 use crate::engine::Engine;
+use crate::syslog::SyslogStanding;
 
 /// How often they are looked at.
 const EVERY: Duration = Duration::from_secs(5);
@@ -46,6 +47,13 @@ const CONDITIONS: &[Condition] = &[
             false => Vec::new(),
         },
     },
+    Condition {
+        kind: "syslog.behind",
+        look: |engine| match engine.syslog() {
+            Some((collector, standing)) => behind(&collector, &standing, engine.now_us()),
+            None => Vec::new(),
+        },
+    },
     Condition { kind: "disk.low", look: |engine| disk(&engine.inner.disk.borrow()) },
     Condition { kind: "certificate.ends", look: |engine| certificates(&engine.certificates()) },
     Condition { kind: "crl.ends", look: |engine| lists(&engine.certificates()) },
@@ -56,6 +64,10 @@ const CONDITIONS: &[Condition] = &[
 ];
 
 const HOUR_US: i64 = 3_600 * 1_000_000;
+const MINUTE_US: i64 = 60 * 1_000_000;
+/// How long a syslog collector may be away, and how many records may wait for it.
+const AWAY_US: i64 = 5 * MINUTE_US;
+const RECORDS_MAX: i64 = 10_000;
 /// A day, and what a check of a long log may take.
 const UNCHECKED_HOURS: i64 = 26;
 
@@ -112,6 +124,27 @@ fn late(newest_us: Option<i64>, started_us: i64, now_us: i64) -> Vec<Finding> {
         severity,
         text: format!("the newest backup is {hours} hours old"),
     }]
+}
+
+/// A collector that does not get what it should (security.md 2.1).
+fn behind(collector: &str, standing: &SyslogStanding, now_us: i64) -> Vec<Finding> {
+    let away_us = standing.away.as_ref().map(|(since_us, _)| now_us.saturating_sub(*since_us));
+    let text = match away_us {
+        Some(away_us) if away_us >= AWAY_US => {
+            format!(
+                "the syslog collector {collector} has been away for {} minutes",
+                away_us / MINUTE_US
+            )
+        }
+        _ if standing.records > RECORDS_MAX => {
+            format!(
+                "{} records of the audit log wait for the syslog collector {collector}",
+                standing.records
+            )
+        }
+        _ => return Vec::new(),
+    };
+    vec![Finding { object: "syslog".to_owned(), channel: None, severity: Severity::High, text }]
 }
 
 /// Runs as long as the engine.
@@ -352,6 +385,19 @@ mod tests {
         assert_eq!(found(None, 24), [Severity::High]);
         assert_eq!(found(Some(10), 33), []);
         assert_eq!(found(Some(10), 58), [Severity::Critical]);
+    }
+
+    #[test]
+    fn a_collector_that_is_behind_is_an_alert() {
+        let away = |minutes: i64, records| {
+            let away = Some((0, "no connection".to_owned()));
+            let standing = SyslogStanding { away, records, ..SyslogStanding::default() };
+            severities(&behind("siem:6514", &standing, minutes * MINUTE_US))
+        };
+        assert_eq!(away(4, 9), []);
+        assert_eq!(away(5, 9), [Severity::High]);
+        assert_eq!(away(0, 10_001), [Severity::High]);
+        assert_eq!(behind("siem:6514", &SyslogStanding::default(), i64::MAX), []);
     }
 
     #[test]

@@ -378,6 +378,11 @@ pub const RULES: &[Rule] = &[
         "`[backup]` says that backups are made, and the newest is 24 hours old (high) or 48 (critical). Ends with the next one.",
     ),
     condition(
+        "syslog.behind",
+        Severity::High,
+        "The syslog collector has been away for five minutes, or more than 10,000 records of the audit log wait for it. Ends when it has them.",
+    ),
+    condition(
         "clock.step",
         Severity::High,
         "The clock of the machine is set back by more than two seconds.",

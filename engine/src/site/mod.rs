@@ -26,6 +26,7 @@ pub use kinds::{destinations, sources};
 pub use schema::{channel_schema, server_schema};
 
 use crate::alerts::SinkSettings;
+use connectors::syslog::SyslogSettings;
 
 /// A site as its files say.
 pub struct Site {
@@ -47,6 +48,8 @@ pub struct Site {
     pub backup_to: Option<(PathBuf, Recipients)>,
     /// Who is told of alerts.
     pub alert_sinks: Vec<SinkSettings>,
+    /// Where the audit log and the engine's own go besides.
+    pub syslog: Option<SyslogSettings>,
 }
 
 /// What a channel file may refer to, apart from its code tables.
@@ -133,6 +136,9 @@ pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
         .as_ref()
         .map(|server| crate::alerts::read_all(server, &surroundings, &mut diagnostics));
     let alert_sinks = sinks.unwrap_or_default();
+    let syslog = server
+        .as_ref()
+        .and_then(|server| crate::syslog::read(server, &surroundings, &mut diagnostics));
     let errors = errors_by_file(&diagnostics);
     broken.extend(errors.iter().filter_map(|path| channel_of(path)));
     let sound =
@@ -149,6 +155,7 @@ pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
             audit_archive,
             backup_to,
             alert_sinks,
+            syslog,
         }),
         diagnostics,
     )

@@ -7,10 +7,17 @@ use std::fmt::Write;
 use ::channel::{CHANNEL_FIELDS, DESTINATION_FIELDS, SOURCE_FIELDS, STEP_FIELDS, StepDecl, steps};
 use config::codes::CODES;
 use config::{Field, Kind, Need, SERVER_FIELDS};
+use connectors::syslog::SYSLOG_FIELDS;
+use net::TARGET_FIELDS;
 
 use super::{channel_schema, destinations, server_schema, sources};
 use crate::alerts::{RULES, SINK_FIELDS, SINKS};
 use crate::retry::LANE_FIELDS;
+
+/// What `[syslog]` is.
+const SYSLOG: &str = "Sends the audit log and the engine's own log to a collector, as syslog over TLS (RFC 5424, RFC 5425). What the collector \
+    is not known to have waits on the disk and is sent again after a break, so an entry may come twice: `place` in its structured data \
+    is the same then. A record of the audit log has its number there.";
 
 /// A generated file.
 pub struct Page {
@@ -89,6 +96,9 @@ fn server() -> String {
         page.push('\n');
         page.push_str(&deeper(&config::reference(&title, doc, &fields)));
     }
+    page.push('\n');
+    let fields = [SYSLOG_FIELDS, TARGET_FIELDS];
+    page.push_str(&deeper(&config::reference("`[syslog]`", SYSLOG, &fields)));
     page
 }
 

@@ -8,8 +8,14 @@ mod rotation;
 mod source;
 mod standing;
 
+use std::time::Duration;
+
 use phi::Secret;
 use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep};
+
+use crate::error::StoreError;
+use crate::seal::OnTheWay;
 
 pub(crate) use agree::{Held, agree};
 pub use escrow::{EscrowError, Escrowed, read_escrow};
@@ -18,6 +24,25 @@ pub use reseal::{ChannelKey, Reseal, ResealPlan};
 pub use rotation::{RotateError, Rotated, RotationPlan};
 pub(crate) use source::{KeyState, find, make};
 pub use standing::{DataKeys, KeyStanding, SealedColumn};
+
+/// How often it is looked whether what a key of before has sealed is on disk, and for how long: no write takes so long.
+const LOOK: Duration = Duration::from_millis(5);
+const LOOK_MAX: Duration = Duration::from_secs(60);
+
+/// Waits until whatever was being sealed with a key of before is on disk.
+///
+/// # Errors
+/// When something holds on to that key; what was to be done is begun again later.
+async fn put_down(on_the_way: &OnTheWay) -> Result<(), StoreError> {
+    let end = Instant::now() + LOOK_MAX;
+    while !on_the_way.is_over() {
+        if Instant::now() >= end {
+            return Err(StoreError::Busy);
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
 
 /// The key-check value of a store key: enough to tell keys apart, nothing about the key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

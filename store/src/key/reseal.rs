@@ -15,14 +15,13 @@ use crate::backend::{Backend, Done};
 use crate::error::StoreError;
 use crate::ids::ChannelId;
 use crate::intake::attempt_place;
+use crate::key::put_down;
 use crate::read::key_row;
 use crate::scope::Scope;
 use crate::seal::{self, Column, DataKey, DataKeyId, FreshKey, KeyRow, Place, Purpose};
 use crate::sql::{Row, Statement, row, statements, values};
 use crate::store::{Parts, Store, insert_keys};
 
-/// How often it is looked whether what the old key has sealed is on disk.
-const LOOK: Duration = Duration::from_millis(5);
 const DAY_US: i64 = 86_400 * 1_000_000;
 /// Messages of one transaction, and bytes of their bodies unless one alone has more.
 const MESSAGES: i64 = 100;
@@ -284,9 +283,7 @@ impl Store {
         let mut open = rows.iter().filter(|row| row.int_or_none(11) == Ok(None));
         let Some(work) = open.next_back().map(work).transpose()? else { return Ok(None) };
         let on_the_way = self.inner.ring.pass_over(&work.old);
-        while !on_the_way.is_over() {
-            tokio::time::sleep(LOOK).await;
-        }
+        put_down(&on_the_way).await?;
         let Some(to) = self.stretch(&work).await? else {
             return self.behind_the_last(work, now_us).await.map(Some);
         };

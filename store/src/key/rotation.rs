@@ -5,14 +5,13 @@
 
 use std::path::PathBuf;
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use config::KeySource;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::agree::Held;
-use super::{KekId, KeyState, StoreKey, find, make};
+use super::{KekId, KeyState, StoreKey, find, make, put_down};
 use crate::archive::{Recipients, Writing};
 use crate::audit::{self, Act, Entry, Json, Target, hex};
 use crate::backend::Done;
@@ -25,8 +24,6 @@ use crate::store::Store;
 
 /// Data keys of one transaction.
 const BATCH: usize = 500;
-/// How often it is looked whether rows of before are on disk.
-const LOOK: Duration = Duration::from_millis(5);
 
 statements! {
     LEFT = "select count(*) from data_keys where kek_id = $1 and destroyed_us = 9223372036854775807";
@@ -224,9 +221,7 @@ impl Store {
     ) -> Result<i64, StoreError> {
         let mut keys = self.rewrap_all(from, to.kek).await?;
         // Everybody who seals now has the new one; whoever held the row of a fresh key of before puts it down.
-        while !on_the_way.is_over() {
-            tokio::time::sleep(LOOK).await;
-        }
+        put_down(&on_the_way).await?;
         self.flush().await;
         keys += self.rewrap_all(from, to.kek).await?;
         let after = Json::object([

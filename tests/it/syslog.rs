@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::parts::{files, on_both_stores};
 use hilum_tests::certificates::{Authority, GOOD, Issued};
 use hilum_tests::collector::{Collector, Entry};
-use hilum_tests::ports;
 use hilum_tests::site::{Site, Store};
+use hilum_tests::{ports, wait};
 
 on_both_stores!(nothing_is_missing_after_breaks_at_both_ends);
 
@@ -102,8 +102,14 @@ fn nothing_is_missing_after_breaks_at_both_ends(store: Store) {
     let log = log.expect("the engine's own log comes too");
     assert!(log.priority == 8 * 3 + 4 && log.text.contains("\"level\":\"WARN\""), "{log:?}");
 
-    // The collector goes away, and the engine is killed before it comes back.
+    // The collector dies with what it was sent and had not read.
+    collector.stops_reading();
+    let before = collector.unread();
+    scene.act(2);
+    wait::until("it was sent more", || (collector.unread() > before).then_some(()));
     drop(collector);
+
+    // It stays away, and the engine is killed before it comes back.
     scene.act(3);
     scene
         .site

@@ -11,6 +11,7 @@ use crate::wait;
 
 /// A collector. It is killed when it is dropped.
 pub struct Collector {
+    at: SocketAddr,
     child: Child,
     heard: Arc<Mutex<Vec<u8>>>,
 }
@@ -63,7 +64,7 @@ impl Collector {
                 told.lock().unwrap().extend_from_slice(&buffer[..read]);
             }
         });
-        Collector { child, heard }
+        Collector { at, child, heard }
     }
 
     /// The whole entries so far, over all connections.
@@ -84,6 +85,22 @@ impl Collector {
     /// Waits until the entries are as they should be.
     pub fn wait(&self, what: &str, mut there: impl FnMut(&[Entry]) -> bool) -> Vec<Entry> {
         wait::until(what, || Some(self.entries()).filter(|entries| there(entries)))
+    }
+
+    /// Stops reading, so that what is sent stays in the machine's hands; never seen again when it is killed now.
+    pub fn stops_reading(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    }
+
+    /// Bytes that were sent to it and that it has not read.
+    pub fn unread(&self) -> usize {
+        let own = format!("0100007F:{:04X}", self.at.port());
+        let sockets = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+        let connected = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<&str>>());
+        let connected = connected.filter(|fields| fields[1] == own && fields[3] == "01");
+        let unread = connected.map(|fields| fields[4].split_once(':').unwrap().1.to_owned());
+        unread.map(|digits| usize::from_str_radix(&digits, 16).unwrap()).sum()
     }
 
     /// Everything that it was sent.

@@ -1,6 +1,6 @@
 //! Runs one step on one message, for the tests beside the steps.
 
-use crate::{Body, Program, Tables, Unlimited, Verdict};
+use crate::{Body, Program, Tables, Verdict};
 use config::{CodeTable, Diagnostics, Name, Scope, Section, parse_toml};
 use hl7::Message;
 use std::sync::Arc;
@@ -8,15 +8,19 @@ use std::sync::Arc;
 const HEADER: &[u8] = b"MSH|^~\\&|A|B|C|D|20260131||ADT^A01|1|P|2.5\r";
 
 /// The code table that steps of tests may name: `class`.
-pub(crate) struct OneTable(Arc<CodeTable>);
+pub(crate) struct OneTable(Arc<CodeTable>, Vec<(String, Arc<str>)>);
 
 impl OneTable {
     pub(crate) fn new() -> OneTable {
         let name = Name::new("class").unwrap();
         let text = "from,to,note\nIN,I,\nOUT,O,\nA&E,a^e,\n";
-        OneTable(Arc::new(
-            CodeTable::parse(name, "tables/class.csv", text, &mut Diagnostics::new()).unwrap(),
-        ))
+        let table = CodeTable::parse(name, "tables/class.csv", text, &mut Diagnostics::new());
+        OneTable(Arc::new(table.unwrap()), Vec::new())
+    }
+
+    fn with(scripts: &[(&str, &str)]) -> OneTable {
+        let scripts = scripts.iter().map(|(path, text)| ((*path).to_owned(), Arc::from(*text)));
+        OneTable(OneTable::new().0, scripts.collect())
     }
 }
 
@@ -28,10 +32,19 @@ impl Tables for OneTable {
     fn names(&self) -> Vec<Name> {
         vec![self.0.name().clone()]
     }
+
+    fn script(&self, path: &str) -> Option<Arc<str>> {
+        let found = self.1.iter().find(|(known, _)| known == path);
+        found.map(|(_, text)| Arc::clone(text))
+    }
 }
 
 /// A program of one step and one destination.
 pub(crate) fn compile(steps: &str) -> Result<Program, Diagnostics> {
+    compile_with(&OneTable::new(), steps)
+}
+
+fn compile_with(tables: &OneTable, steps: &str) -> Result<Program, Diagnostics> {
     let mut diags = Diagnostics::new();
     let text = format!("[transform]\nsteps = [\n{steps}\n]\n[out]\n");
     let program = parse_toml(&mut diags, "channel.toml", text).and_then(|table| {
@@ -41,7 +54,7 @@ pub(crate) fn compile(steps: &str) -> Result<Program, Diagnostics> {
         let out = table.get("out")?.as_table()?;
         let out = Section::read(out, &[], &scope, &mut diags);
         let name = Name::new("out").unwrap();
-        Program::compile(Some(&transform), &[(name, &out)], &OneTable::new(), &mut diags)
+        Program::compile(Some(&transform), &[(name, &out)], tables, &mut diags)
     });
     match program {
         Some(program) if !diags.has_errors() => Ok(program),
@@ -51,9 +64,36 @@ pub(crate) fn compile(steps: &str) -> Result<Program, Diagnostics> {
 
 /// What a step makes of a message whose segments after the header are given; a failure's value is put in brackets.
 pub(crate) fn run_bytes(step: &str, segments: &[u8]) -> Vec<u8> {
-    let program = compile(step).unwrap_or_else(|diags| panic!("{}", diags.render(false)));
+    run_by(compile(step), segments)
+}
+
+/// The same with scripts, by their names.
+pub(crate) fn run_with(scripts: &[(&str, &str)], step: &str, segments: &str) -> String {
+    let program = compile_with(&OneTable::with(scripts), step);
+    String::from_utf8_lossy(&run_by(program, segments.as_bytes())).replace('\r', "\n")
+}
+
+/// A budget of so many looks at the clock, of which each script has a tenth.
+struct Looks;
+
+impl crate::Budget for Looks {
+    fn over(&self) -> bool {
+        false
+    }
+
+    fn script(&self) -> Box<dyn FnMut() -> bool> {
+        let mut looks = 0;
+        Box::new(move || {
+            looks += 1;
+            looks > 200
+        })
+    }
+}
+
+fn run_by(program: Result<Program, Diagnostics>, segments: &[u8]) -> Vec<u8> {
+    let program = program.unwrap_or_else(|diags| panic!("{}", diags.render(false)));
     let received = [HEADER, segments, b"\r"].concat();
-    let run = program.run(Message::parse(received.clone(), &Default::default()), &Unlimited);
+    let run = program.run(Message::parse(received.clone(), &Default::default()), &Looks);
     match run.verdict {
         Verdict::Route(outputs) => {
             let [output] = outputs.as_slice() else { panic!("one output") };
@@ -85,7 +125,12 @@ pub(crate) fn run(step: &str, segments: &str) -> String {
 
 /// What is wrong with a step: codes and titles in the order of the text.
 pub(crate) fn refused(step: &str) -> Vec<String> {
-    match compile(step) {
+    refused_with(&[], step)
+}
+
+/// The same with scripts, by their names.
+pub(crate) fn refused_with(scripts: &[(&str, &str)], step: &str) -> Vec<String> {
+    match compile_with(&OneTable::with(scripts), step) {
         Ok(_) => vec!["accepted".to_owned()],
         Err(diags) => diags
             .sorted()

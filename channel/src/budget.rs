@@ -4,6 +4,9 @@
 pub trait Budget {
     /// Is it over?
     fn over(&self) -> bool;
+
+    /// The time of one script, which begins now: says when that, or the whole, is over.
+    fn script(&self) -> Box<dyn FnMut() -> bool>;
 }
 
 /// A budget that never ends, for tests and dry runs.
@@ -13,5 +16,9 @@ pub struct Unlimited;
 impl Budget for Unlimited {
     fn over(&self) -> bool {
         false
+    }
+
+    fn script(&self) -> Box<dyn FnMut() -> bool> {
+        Box::new(|| false)
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Compiler<'a> {
     pub(crate) numbered: u16,
     /// How many lists are around.
     pub(crate) depth: usize,
+    /// How many of the steps are scripts.
+    pub(crate) scripts: usize,
 }
 
 impl<'a> Compiler<'a> {
@@ -41,6 +43,7 @@ impl<'a> Compiler<'a> {
             in_destination,
             numbered: 0,
             depth: 0,
+            scripts: 0,
         }
     }
 

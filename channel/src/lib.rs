@@ -19,6 +19,7 @@ mod problem;
 mod program;
 mod run;
 mod scene;
+mod script;
 mod steps;
 mod tables;
 mod template;

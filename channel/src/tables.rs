@@ -2,12 +2,17 @@ use config::{CodeTable, Name};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
-/// The code tables of a site, looked up once when a channel is compiled.
+/// What a channel refers to besides its own file, looked up once when it is compiled: code tables and scripts.
 pub trait Tables {
     /// The table of this name.
     fn table(&self, name: &Name) -> Option<Arc<CodeTable>>;
     /// Every name, for suggestions.
     fn names(&self) -> Vec<Name>;
+    /// The text of a script, by its path below the folder of the channels.
+    fn script(&self, path: &str) -> Option<Arc<str>> {
+        let _none = path;
+        None
+    }
     /// The site's time zone: what a timestamp without an offset means when it is compared with one that has an offset.
     fn zone(&self) -> TimeZone {
         TimeZone::UTC

@@ -20,6 +20,8 @@ pub struct Note {
     pub operands: Vec<Operand>,
     /// The values that it changed.
     pub changes: Vec<Change>,
+    /// What a script has said.
+    pub said: Vec<Phi<String>>,
 }
 
 /// What became of a step.
@@ -81,6 +83,7 @@ impl Recorder {
             did: Did::Ran,
             operands: Vec::new(),
             changes: Vec::new(),
+            said: Vec::new(),
         };
         self.notes.push(note);
     }
@@ -96,6 +99,12 @@ impl Recorder {
     pub(crate) fn change(&mut self, change: Change) {
         if let Some(note) = self.open.last().and_then(|at| self.notes.get_mut(*at)) {
             note.changes.push(change);
+        }
+    }
+
+    pub(crate) fn said(&mut self, all: Vec<String>) {
+        if let Some(note) = self.open.last().and_then(|at| self.notes.get_mut(*at)) {
+            note.said.extend(all.into_iter().map(Phi::new));
         }
     }
 

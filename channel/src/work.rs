@@ -2,6 +2,7 @@ use crate::budget::Budget;
 use crate::failure::{Fault, Part, StepAt};
 use crate::place::{Cursor, Place, countable};
 use crate::scene::{self, Scene};
+use crate::script::{Broke, Returned, Script};
 use crate::trace::{Change, Did, Recorder, shown};
 use hl7::{EditError, Message, Occurrence, Path, SegmentName};
 use std::borrow::Cow;
@@ -184,6 +185,23 @@ impl<'w> Work<'w> {
             recorder.change(Change::new(&path, None, shown(&self.message, &path)));
         }
         Ok(path)
+    }
+
+    /// Runs a script; what it changed is the message from now on.
+    pub(crate) fn call(&mut self, script: &Script) -> Result<Returned, Broke> {
+        let recorded = self.recorder.is_some();
+        let called = script.call(&self.message, self.part, recorded, self.budget)?;
+        if let Some(recorder) = self.recorder.as_mut() {
+            called.changes.into_iter().for_each(|change| recorder.change(change));
+            recorder.said(called.notes);
+        }
+        if let Some(message) = called.message
+            && message.as_bytes() != self.message.as_bytes()
+        {
+            self.message = Cow::Owned(message);
+            self.changed = true;
+        }
+        Ok(called.returned)
     }
 
     fn edit<T>(

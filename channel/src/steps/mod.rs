@@ -16,6 +16,7 @@ mod map;
 mod move_value;
 mod replace;
 mod require;
+mod script;
 mod set;
 mod trim;
 mod upper;
@@ -92,6 +93,7 @@ pub const STEPS: &[StepDecl] = &[
     require::DECL,
     if_else::DECL,
     each::DECL,
+    script::DECL,
 ];
 
 /// Every step of the language.

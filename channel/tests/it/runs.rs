@@ -17,6 +17,10 @@ impl Budget for Questions {
         self.0.set(left.saturating_sub(1));
         left == 0
     }
+
+    fn script(&self) -> Box<dyn FnMut() -> bool> {
+        Unlimited.script()
+    }
 }
 
 const BUSY: &str = r#"

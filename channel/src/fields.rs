@@ -118,6 +118,12 @@ pub const DESTINATION_FIELDS: &[Field] = &[
         .examples(&["'PV1-2 in (\"I\", \"E\")'"]),
     Field::optional("steps", "What happens to a message on its way here, and nowhere else.", Kind::Steps),
     Field::optional(
+        "script",
+        "A script below `channels/` that makes the body out of the message, after the steps: a text, or an object that becomes JSON.",
+        Kind::Text,
+    )
+    .examples(&["\"oru-results/to_json.js\""]),
+    Field::optional(
         "order_by",
         "Messages with the same value stay in order and the others do not wait for them. It is read after `[transform]` and before this \
          destination's steps. With several values a message waits for all of them.",

@@ -3,6 +3,7 @@ use crate::compiler::Compiler;
 use crate::condition::Condition;
 use crate::failure::Part;
 use crate::place::Place;
+use crate::script::{Script, Spelling};
 use crate::steps::StepList;
 use crate::tables::Tables;
 use crate::trace::Recorder;
@@ -19,6 +20,7 @@ pub struct Program {
     pub(crate) transform_list: List,
     pub(crate) routes: Vec<Route>,
     names: Vec<Name>,
+    has_scripts: bool,
 }
 
 /// What one destination wants, and how it wants it.
@@ -27,6 +29,9 @@ pub(crate) struct Route {
     pub(crate) when: Option<Condition>,
     pub(crate) steps: StepList,
     pub(crate) order_by: Vec<Place>,
+    /// Makes the body out of the message, after the steps.
+    pub(crate) body: Option<Script>,
+    has_scripts: bool,
 }
 
 impl Program {
@@ -45,6 +50,7 @@ impl Program {
             Some(section) => StepList::compile(section.items("steps"), &mut compiler),
         };
         let transform_list = List { part: Part::Transform, of: compiler.numbered };
+        let scripts = compiler.scripts;
         let routes: Vec<Option<Route>> = destinations
             .iter()
             .map(|(name, section)| Route::compile(name, section, tables, diags))
@@ -55,12 +61,18 @@ impl Program {
             warn_if_never_wanted(&transform, route, section, diags);
         }
         let names = destinations.iter().map(|(name, _)| name.clone()).collect();
-        Some(Program { transform, transform_list, routes, names })
+        let has_scripts = scripts > 0 || routes.iter().any(|route| route.has_scripts);
+        Some(Program { transform, transform_list, routes, names, has_scripts })
     }
 
     /// The destinations, in the order of the file.
     pub fn destinations(&self) -> &[Name] {
         &self.names
+    }
+
+    /// Whether running it may take as long as scripts may.
+    pub fn has_scripts(&self) -> bool {
+        self.has_scripts
     }
 
     /// Runs a message through. Nothing it does can be seen until it returns.
@@ -95,7 +107,11 @@ impl Route {
         let order_by: Vec<Option<Place>> =
             section.texts("order_by").into_iter().map(|text| compiler.value_place(text)).collect();
         let steps = StepList::compile(section.items("steps"), &mut compiler);
+        let body = section
+            .text("script")
+            .map(|text| Script::compile(text, Spelling::Module, &mut compiler));
         let list = List { part: Part::Destination(name.clone()), of: compiler.numbered };
+        let scripts = compiler.scripts;
         let when = match when {
             None => None,
             Some(condition) => Some(condition?),
@@ -105,6 +121,11 @@ impl Route {
             when,
             steps: steps?,
             order_by: order_by.into_iter().collect::<Option<Vec<Place>>>()?,
+            has_scripts: scripts > 0 || section.is_given("script"),
+            body: match body {
+                None => None,
+                Some(script) => Some(script?),
+            },
         })
     }
 }

@@ -2,6 +2,7 @@ use crate::budget::Budget;
 use crate::failure::{Failure, Fault};
 use crate::program::{Program, Route};
 use crate::scene::Scene;
+use crate::script::{Broke, Returned, Script};
 use crate::trace::{Did, Recorder};
 use crate::verdict::{Body, Output, Verdict};
 use crate::work::{List, Mark, Stop, Work};
@@ -97,16 +98,37 @@ fn deliver(
         return Ok(None);
     }
     let order_keys = order_keys(route, transformed, recorder)?;
-    if route.steps.is_empty() {
+    if route.steps.is_empty() && route.body.is_none() {
         return Ok(Some(Wanted { body: transformed.body(), order_keys }));
     }
     let message = Cow::Borrowed(&transformed.message);
     let mut work = Work::new(message, &route.list, PART, budget, recorder.as_mut());
     route.steps.run(&mut work)?;
+    let made = route.body.as_ref().map(|script| made_by(script, &mut work)).transpose()?;
     let (message, changed) = work.finish();
+    if let Some(Some(text)) = made {
+        return Ok(Some(Wanted { body: Body::Made(text.into_bytes()), order_keys }));
+    }
     let body =
         if changed { Body::Made(message.into_owned().into_bytes()) } else { transformed.body() };
     Ok(Some(Wanted { body, order_keys }))
+}
+
+/// The body that a destination's script makes; none when that is the message.
+fn made_by(script: &Script, work: &mut Work<'_>) -> Result<Option<String>, Stop> {
+    work.begin_unnumbered("script");
+    let called = match work.call(script) {
+        Ok(Returned::Text(text)) => Ok(Some(text)),
+        Ok(Returned::Message) => Ok(None),
+        Ok(Returned::Nothing | Returned::False) => {
+            let said = format!("the script `{}` returned no body", script.name());
+            Err(Fault::new("R0133", said).into())
+        }
+        Err(Broke::OverBudget) => Err(Stop::OverBudget),
+        Err(Broke::Failed(fault)) => Err(fault.into()),
+    };
+    work.end(if called.is_ok() { Did::Ran } else { Did::Failed });
+    called
 }
 
 fn wanted(

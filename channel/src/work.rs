@@ -245,6 +245,13 @@ impl<'w> Work<'w> {
         }
     }
 
+    /// The same for what is no step of the list.
+    pub(crate) fn begin_unnumbered(&mut self, verb: &'static str) {
+        if let Some(recorder) = self.recorder.as_mut() {
+            recorder.begin(self.list.part.clone(), None, verb);
+        }
+    }
+
     pub(crate) fn end(&mut self, did: Did) {
         if let Some(recorder) = self.recorder.as_mut() {
             recorder.end(did);

@@ -287,6 +287,7 @@ fn note(note: &Note) -> Value {
         "did": did(note.did),
         "operands": operands,
         "changes": note.changes.iter().map(change_of).collect::<Vec<_>>(),
+        "said": note.said.iter().map(|said| said.expose_phi()).collect::<Vec<_>>(),
     })
 }
 

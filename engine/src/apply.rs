@@ -377,6 +377,11 @@ fn parts(running: &Running, plan: &ChannelPlan) -> Vec<String> {
             parts.push(format!("code table {} changed", table.name));
         }
     }
+    for script in &plan.file.scripts {
+        if before.scripts.iter().all(|b| b != script) {
+            parts.push(format!("script {} changed", script.path));
+        }
+    }
     if before.text != plan.file.text {
         parts.push("text changed".to_owned());
     }

@@ -207,6 +207,15 @@ impl Inlet {
         rows.into_iter().map(late).collect()
     }
 
+    /// Decides where the frame was read; a program with scripts lets the thread's other work go on elsewhere meanwhile.
+    fn decided(&self, plan: &Plan, message: &Undecided, budget: &Deadline) -> Option<Decided> {
+        let decide = || decide(plan, (&self.store, &self.lease), message, budget);
+        match plan.channel.program().has_scripts() {
+            true => tokio::task::block_in_place(decide),
+            false => decide(),
+        }
+    }
+
     /// Stores the decision on a message that was committed without, and lets its deliveries go.
     pub async fn decide(
         &self,
@@ -273,7 +282,7 @@ impl Inlet {
             }
             Admitted::Message => {
                 let budget = Deadline::within(BEFORE_ACK);
-                match decide(&plan, (&self.store, &self.lease), &message, &budget) {
+                match self.decided(&plan, &message, &budget) {
                     Some(decided) => {
                         let ready = answering.ready(&arrival(&decided.outcome));
                         let accepted =
@@ -328,7 +337,7 @@ impl Inlet {
             Admitted::Acknowledgement | Admitted::Message if self.caution.receipt_first() => None,
             Admitted::Acknowledgement | Admitted::Message => {
                 let budget = Deadline::within(BEFORE_ACK);
-                decide(&plan, (&self.store, &self.lease), &message, &budget)
+                self.decided(&plan, &message, &budget)
             }
         };
         let again = Undecided { body: message.body.clone(), ..message };

@@ -186,6 +186,9 @@ fn steps(answer: &Value) -> String {
             let (before, after) = (value(change, "before"), value(change, "after"));
             out.push_str(&format!("{indent}    {}: {before} -> {after}\n", text(change, "path")));
         }
+        for said in list(note, "said").iter().filter_map(Value::as_str) {
+            out.push_str(&format!("{indent}    says: {}\n", safe(said)));
+        }
     }
     out.push_str(&format!("verdict: {}\n", text(answer, "verdict")));
     out

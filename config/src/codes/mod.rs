@@ -72,6 +72,8 @@ pub const CODES: &[Code] = &[
     page!("C0208"),
     page!("C0209"),
     page!("C0210"),
+    page!("C0212"),
+    page!("C0213"),
     page!("C0220"),
     page!("C0221"),
     page!("C0222"),
@@ -118,6 +120,10 @@ pub const CODES: &[Code] = &[
     page!("R0107"),
     page!("R0110"),
     page!("R0120"),
+    page!("R0130"),
+    page!("R0131"),
+    page!("R0132"),
+    page!("R0133"),
 ];
 
 #[cfg(test)]

@@ -25,6 +25,15 @@ pub struct SiteFile {
     pub text: String,
 }
 
+/// A script of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptFile {
+    /// Below the folder of the channels, as channel files name it: `adt/names.js`.
+    pub path: String,
+    /// What it says.
+    pub text: String,
+}
+
 /// All texts of a site as they were read at one moment; nothing is parsed yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SiteFiles {
@@ -38,6 +47,8 @@ pub struct SiteFiles {
     pub channels: Vec<SiteFile>,
     /// `tables/*.csv`, by name.
     pub tables: Vec<SiteFile>,
+    /// `channels/NAME/*.js`, by path.
+    pub scripts: Vec<ScriptFile>,
 }
 
 impl SiteFiles {
@@ -60,6 +71,7 @@ impl SiteFiles {
         site.vars = folder(root, "vars", "toml", diags);
         site.channels = folder(root, "channels", "toml", diags);
         site.tables = folder(root, "tables", "csv", diags);
+        site.scripts = scripts(root, diags);
         site
     }
 
@@ -104,6 +116,33 @@ fn folder(root: &Path, folder: &str, extension: &str, diags: &mut Diagnostics) -
         names.truncate(FILES_MAX);
     }
     names.into_iter().filter_map(|name| one_file(root, folder, &name, extension, diags)).collect()
+}
+
+/// The scripts in the folders of the channels, by path.
+fn scripts(root: &Path, diags: &mut Diagnostics) -> Vec<ScriptFile> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(root.join("channels")).into_iter().flatten().flatten() {
+        let folder = entry.file_name().to_string_lossy().into_owned();
+        if folder.starts_with('.') || !entry.path().is_dir() {
+            continue;
+        }
+        let names = file_names(&entry.path()).unwrap_or_default();
+        let scripts = names.iter().filter(|name| name.ends_with(".js"));
+        paths.extend(scripts.map(|name| format!("{folder}/{name}")));
+    }
+    paths.sort();
+    paths.truncate(FILES_MAX);
+    let mut scripts = Vec::with_capacity(paths.len());
+    for path in paths {
+        let shown = format!("channels/{path}");
+        match read_text(&root.join(&shown)) {
+            Ok(text) => scripts.push(ScriptFile { path, text }),
+            Err(error) => {
+                unreadable(&shown, &error, diags);
+            }
+        }
+    }
+    scripts
 }
 
 fn one_file(

@@ -6,7 +6,7 @@ mod paths;
 mod secrets;
 
 pub use exposure::{Exposure, exposures, exposures_of};
-pub use files::{SiteFile, SiteFiles};
+pub use files::{ScriptFile, SiteFile, SiteFiles};
 pub use paths::Paths;
 pub use secrets::{SecretError, Secrets};
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::channel::{CHANNEL_FIELDS, Channel, DESTINATION_FIELDS, SOURCE_FIELDS, Tables};
-use config::{CodeTable, Diagnostics, Name, Scope, Section, SiteFile, Span, Table};
+use config::{CodeTable, Diagnostics, Name, Scope, ScriptFile, Section, SiteFile, Span, Table};
 use connectors::SourceSettings;
 use jiff::tz::TimeZone;
 use store::NewRevision;
@@ -25,12 +25,17 @@ pub struct ChannelFile {
     pub text: String,
     /// The code tables that it uses, by name.
     pub tables: Vec<SiteFile>,
+    /// The scripts that it uses, by path.
+    pub scripts: Vec<ScriptFile>,
 }
 
 impl ChannelFile {
     /// The texts of a stored revision; nothing when they cannot be read.
     pub fn stored(revision: &store::Revision) -> Option<ChannelFile> {
-        let tables: BTreeMap<String, String> = serde_json::from_str(&revision.tables).ok()?;
+        let files: BTreeMap<String, String> = serde_json::from_str(&revision.files).ok()?;
+        let (scripts, tables): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|(name, _)| name.contains('/'));
+        let scripts = scripts.into_iter().map(|(path, text)| ScriptFile { path, text });
         let tables = tables.into_iter().map(|(name, text)| {
             let path = format!("tables/{name}.csv");
             Some(SiteFile { name: Name::new(&name).ok()?, path, text })
@@ -39,13 +44,15 @@ impl ChannelFile {
             name: revision.summary.channel.clone(),
             text: revision.text.clone(),
             tables: tables.collect::<Option<Vec<_>>>()?,
+            scripts: scripts.collect(),
         })
     }
 
     /// The texts as the store keeps them.
     pub fn revision(&self) -> NewRevision {
-        let tables = self.tables.iter().map(|table| (table.name.clone(), table.text.clone()));
-        NewRevision { text: self.text.clone(), tables: tables.collect() }
+        let tables = self.tables.iter().map(|table| (table.name.to_string(), table.text.clone()));
+        let scripts = self.scripts.iter().map(|script| (script.path.clone(), script.text.clone()));
+        NewRevision { text: self.text.clone(), files: tables.chain(scripts).collect() }
     }
 
     /// What names this revision to people: equal texts have equal hashes.
@@ -109,19 +116,22 @@ impl ChannelPlan {
     }
 }
 
-/// Remembers which code tables a channel asked for.
+/// Remembers what a channel asked for.
 pub(super) struct Watched<'a> {
     tables: &'a dyn Tables,
     used: RefCell<BTreeSet<Name>>,
+    scripts: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Watched<'a> {
     pub(super) fn new(tables: &'a dyn Tables) -> Watched<'a> {
-        Watched { tables, used: RefCell::default() }
+        Watched { tables, used: RefCell::default(), scripts: RefCell::default() }
     }
 
-    pub(super) fn used(self) -> Vec<Name> {
-        self.used.into_inner().into_iter().collect()
+    /// The names of its code tables and the paths of its scripts.
+    pub(super) fn used(self) -> (Vec<Name>, Vec<String>) {
+        let (tables, scripts) = (self.used.into_inner(), self.scripts.into_inner());
+        (tables.into_iter().collect(), scripts.into_iter().collect())
     }
 }
 
@@ -135,6 +145,11 @@ impl Tables for Watched<'_> {
         self.tables.names()
     }
 
+    fn script(&self, path: &str) -> Option<Arc<str>> {
+        self.scripts.borrow_mut().insert(path.to_owned());
+        self.tables.script(path)
+    }
+
     fn zone(&self) -> TimeZone {
         self.tables.zone()
     }
@@ -142,6 +157,7 @@ impl Tables for Watched<'_> {
 
 struct StoredTables {
     tables: BTreeMap<Name, Arc<CodeTable>>,
+    scripts: Vec<ScriptFile>,
     zone: TimeZone,
 }
 
@@ -154,9 +170,19 @@ impl Tables for StoredTables {
         self.tables.keys().cloned().collect()
     }
 
+    fn script(&self, path: &str) -> Option<Arc<str>> {
+        script(&self.scripts, path)
+    }
+
     fn zone(&self) -> TimeZone {
         self.zone.clone()
     }
+}
+
+/// The script at a path.
+pub(super) fn script(scripts: &[ScriptFile], path: &str) -> Option<Arc<str>> {
+    let found = scripts.iter().find(|script| script.path == path)?;
+    Some(Arc::from(found.text.as_str()))
 }
 
 /// Compiles a channel from texts that were stored as a revision.
@@ -174,7 +200,8 @@ pub fn compile(
         }
     }
     let path = format!("channels/{}.toml", file.name);
-    let tables = StoredTables { tables, zone: surroundings.zone.clone() };
+    let scripts = file.scripts.clone();
+    let tables = StoredTables { tables, scripts, zone: surroundings.zone.clone() };
     let read_plan = read(&path, &file.text, &tables, surroundings, &mut diagnostics);
     let plan = match read_plan {
         Some(read) if !diagnostics.has_errors() => Some(ChannelPlan::new(file, read)),

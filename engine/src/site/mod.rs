@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use ::channel::Tables;
 use config::{
-    CodeTable, Diagnostics, Name, Paths, Profile, Secrets, Server, Severity, SiteFile, SiteFiles,
-    Vars,
+    CodeTable, Diagnostics, Name, Paths, Profile, ScriptFile, Secrets, Server, Severity, SiteFile,
+    SiteFiles, Vars,
 };
 use jiff::tz::TimeZone;
 use store::Recipients;
@@ -81,19 +81,24 @@ impl Surroundings {
 }
 
 /// The code tables of a site's folder.
-struct FolderTables {
+struct FolderTables<'a> {
     tables: BTreeMap<Name, Arc<CodeTable>>,
     names: Vec<Name>,
+    scripts: &'a [ScriptFile],
     zone: TimeZone,
 }
 
-impl Tables for FolderTables {
+impl Tables for FolderTables<'_> {
     fn table(&self, name: &Name) -> Option<Arc<CodeTable>> {
         self.tables.get(name).cloned()
     }
 
     fn names(&self) -> Vec<Name> {
         self.names.clone()
+    }
+
+    fn script(&self, path: &str) -> Option<Arc<str>> {
+        channel_file::script(self.scripts, path)
     }
 
     fn zone(&self) -> TimeZone {
@@ -221,6 +226,7 @@ fn compile_all(
     let tables = FolderTables {
         tables: files.tables(diagnostics),
         names: files.table_names(),
+        scripts: &files.scripts,
         zone: surroundings.zone.clone(),
     };
     let mut used: Vec<Name> = Vec::new();
@@ -229,13 +235,18 @@ fn compile_all(
         let errors_before = diagnostics.error_count();
         let watched = channel_file::Watched::new(&tables);
         let plan = channel_file::read(&file.path, &file.text, &watched, surroundings, diagnostics);
-        let names = watched.used();
+        let (names, paths) = watched.used();
         used.extend(names.iter().cloned());
         match plan {
             Some(read) if diagnostics.error_count() == errors_before => {
                 let texts = texts_of(files, &names);
-                let text =
-                    ChannelFile { name: file.name.clone(), text: file.text.clone(), tables: texts };
+                let scripts = files.scripts.iter().filter(|script| paths.contains(&script.path));
+                let text = ChannelFile {
+                    name: file.name.clone(),
+                    text: file.text.clone(),
+                    tables: texts,
+                    scripts: scripts.cloned().collect(),
+                };
                 channels.insert(file.name.clone(), ChannelPlan::new(text, read));
             }
             Some(_) | None => broken.push(file.name.clone()),

@@ -60,7 +60,12 @@ fn compile(
         let name = Name::new(path.trim_start_matches("tables/").trim_end_matches(".csv")).unwrap();
         SiteFile { name, path, text: block.text.clone() }
     });
-    let file = ChannelFile { name: Name::new("guide").unwrap(), text, tables: tables.collect() };
+    let file = ChannelFile {
+        name: Name::new("guide").unwrap(),
+        text,
+        tables: tables.collect(),
+        scripts: Vec::new(),
+    };
     site::compile(file, surroundings)
 }
 

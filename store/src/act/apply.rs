@@ -25,8 +25,8 @@ statements! {
 pub struct NewRevision {
     /// The channel's file.
     pub text: String,
-    /// The code tables that it uses, by name.
-    pub tables: Vec<(Name, String)>,
+    /// What it refers to: the code tables by name, then its scripts and profiles by path.
+    pub files: Vec<(String, String)>,
 }
 
 impl NewRevision {
@@ -38,16 +38,15 @@ impl NewRevision {
             hash.update(text.as_bytes());
         };
         add(&self.text);
-        for (name, text) in &self.tables {
-            add(name.as_str());
+        for (name, text) in &self.files {
+            add(name);
             add(text);
         }
         hash.finalize().into()
     }
 
-    fn tables_json(&self) -> String {
-        let members =
-            self.tables.iter().map(|(name, text)| (name.to_string(), Json::text(&**text)));
+    fn files_json(&self) -> String {
+        let members = self.files.iter().map(|(name, text)| (name.clone(), Json::text(&**text)));
         audit::canonical(&Json::Object(members.collect()))
     }
 }
@@ -79,7 +78,7 @@ impl Store {
                     id,
                     &hash[..],
                     &*revision.text,
-                    revision.tables_json(),
+                    revision.files_json(),
                     &*act.actor.id,
                     act.purpose.clone(),
                     &*parts.version,

@@ -46,8 +46,8 @@ pub struct Revision {
     pub summary: RevisionSummary,
     /// The channel's file.
     pub text: String,
-    /// The code tables that it uses, as JSON: an object of texts by name.
-    pub tables: String,
+    /// The code tables, scripts and profiles that it uses, as JSON: an object of texts by name or path.
+    pub files: String,
 }
 
 impl Reader {
@@ -88,7 +88,7 @@ fn whole(row: &Row, channel: &Name) -> Result<Revision, StoreError> {
     Ok(Revision {
         summary: summary(row, channel)?,
         text: row.text(7)?.to_owned(),
-        tables: row.text(8)?.to_owned(),
+        files: row.text(8)?.to_owned(),
     })
 }
 

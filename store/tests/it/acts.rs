@@ -154,7 +154,10 @@ async fn a_settle_after_a_discard_changes_nothing(home: Home) {
 }
 
 fn revision(text: &str) -> NewRevision {
-    NewRevision { text: text.to_owned(), tables: vec![(name("sex"), "from,to\n1,M\n".to_owned())] }
+    NewRevision {
+        text: text.to_owned(),
+        files: vec![("sex".to_owned(), "from,to\n1,M\n".to_owned())],
+    }
 }
 
 async fn applied_revisions_are_kept(home: Home) {
@@ -179,7 +182,7 @@ async fn applied_revisions_are_kept(home: Home) {
     assert_eq!(older.iter().map(|r| r.id).collect::<Vec<_>>(), [first]);
     let applied = store.applied(&adt).await.unwrap().unwrap();
     assert_eq!((applied.summary.id, applied.text.as_str()), (second, "two"));
-    assert_eq!(applied.tables, "{\"sex\":\"from,to\\n1,M\\n\"}");
+    assert_eq!(applied.files, "{\"sex\":\"from,to\\n1,M\\n\"}");
     let old = store.revision(&Scope::All, first).await.unwrap().unwrap();
     assert_eq!(old.text, "one");
     assert_eq!(store.status(&Scope::All, 0).await.unwrap()[0].revision, Some(second));
@@ -190,7 +193,7 @@ async fn a_first_revision_that_fails_leaves_no_channel(home: Home) {
     let store = home.open().await;
     let mut raw = crate::raw::Raw::of(&home).await;
     assert!(raw.allows("alter table revisions rename to elsewhere").await);
-    let revision = NewRevision { text: "[source]".to_owned(), tables: Vec::new() };
+    let revision = NewRevision { text: "[source]".to_owned(), files: Vec::new() };
     store.apply(&Scope::All, &act("channel.apply"), &name("new"), revision).await.unwrap_err();
     assert_eq!(home.number("select count(*) from channels").await, 0, "the next start makes it");
     store.close().await.ok();

@@ -274,7 +274,7 @@ async fn other_channels_are_not_there(home: Home) {
     let last = settle(message, delivery, Settled::Dead { code: "AR" });
     let started_us = last.attempt.started_us;
     store.settle(&lease, last).await.unwrap();
-    let text = NewRevision { text: "one".to_owned(), tables: vec![] };
+    let text = NewRevision { text: "one".to_owned(), files: vec![] };
     let adt = name("adt");
     let revision =
         store.apply(&Scope::All, &act("channel.apply"), &adt, text.clone()).await.unwrap();

@@ -134,6 +134,28 @@ impl<'a> Compiler<'a> {
         places.into_iter().collect()
     }
 
+    /// Is one of the loops around over this segment?
+    pub(crate) fn is_looped(&self, segment: SegmentName) -> bool {
+        self.loops.contains(&segment)
+    }
+
+    /// Reads the name of a segment.
+    pub(crate) fn segment(&mut self, text: &Text) -> Option<SegmentName> {
+        let name = SegmentName::new(&text.value);
+        if name.is_none() {
+            let title = format!("`{}` is not the name of a segment", text.value);
+            let label = "three capitals, such as `OBX`";
+            let problem = Problem::new("C0322", 0..text.value.len(), title, label);
+            // A whole path was meant well, and it says which segment.
+            let problem = match Path::parse(&text.value) {
+                Ok(path) => problem.help(format!("write `{}`", path.segment)),
+                Err(_) => problem,
+            };
+            self.report(problem, text);
+        }
+        name
+    }
+
     fn writable(&mut self, place: Place, text: &Text) -> Option<Place> {
         let path = place.path();
         if path.segment.as_str() != "MSH" || !matches!(path.field, Some(1 | 2)) {

@@ -108,6 +108,12 @@ impl<'w> Work<'w> {
         Ok(())
     }
 
+    /// Every single place that a place means now.
+    pub(crate) fn each(&self, place: &Place) -> Result<Vec<Path>, Fault> {
+        let places = place.each(&self.message, &self.cursors)?;
+        Ok(places.into_iter().map(Cow::into_owned).collect())
+    }
+
     /// The value as text.
     pub(crate) fn text(&self, path: &Path) -> Result<Cow<'_, str>, Fault> {
         scene::text(&self.message, path)

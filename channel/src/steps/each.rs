@@ -39,29 +39,13 @@ fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn
 }
 
 fn segment(text: &Text, compiler: &mut Compiler<'_>) -> Option<SegmentName> {
-    let whole = 0..text.value.len();
-    let problem = match SegmentName::new(&text.value) {
-        None => {
-            let problem = Problem::new(
-                "C0322",
-                whole,
-                format!("`{}` is not the name of a segment", text.value),
-                "three capitals, such as `OBX`",
-            );
-            match compiler.path(text) {
-                None => return None,
-                Some(path) => problem.help(format!("write `{}`", path.segment)),
-            }
-        }
-        Some(name) if compiler.loops.contains(&name) => Problem::new(
-            "C0321",
-            whole,
-            format!("the loop around this is over `{name}` already"),
-            "the two could not be told apart",
-        ),
-        Some(name) => return Some(name),
-    };
-    compiler.report(problem, text);
+    let name = compiler.segment(text)?;
+    if !compiler.is_looped(name) {
+        return Some(name);
+    }
+    let title = format!("the loop around this is over `{name}` already");
+    let label = "the two could not be told apart";
+    compiler.report(Problem::new("C0321", 0..text.value.len(), title, label), text);
     None
 }
 

@@ -13,7 +13,10 @@ mod leaves;
 mod list;
 mod lower;
 mod map;
+mod miss;
 mod move_value;
+mod pad;
+mod renumber;
 mod replace;
 mod require;
 mod set;
@@ -87,8 +90,10 @@ pub const STEPS: &[StepDecl] = &[
     trim::DECL,
     upper::DECL,
     lower::DECL,
+    pad::DECL,
     delete::DECL,
     insert::DECL,
+    renumber::DECL,
     require::DECL,
     if_else::DECL,
     each::DECL,

@@ -90,6 +90,7 @@ pub const CODES: &[Code] = &[
     page!("C0321"),
     page!("C0322"),
     page!("C0323"),
+    page!("C0324"),
     page!("C0330"),
     page!("C0331"),
     page!("C0410"),
@@ -117,6 +118,7 @@ pub const CODES: &[Code] = &[
     page!("R0106"),
     page!("R0107"),
     page!("R0110"),
+    page!("R0111"),
     page!("R0120"),
 ];
 

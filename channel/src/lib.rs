@@ -12,6 +12,7 @@ mod charset_rule;
 mod compiler;
 mod condition;
 mod decimal;
+mod exact;
 mod failure;
 mod fields;
 mod place;

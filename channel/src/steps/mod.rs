@@ -15,6 +15,7 @@ mod lower;
 mod map;
 mod miss;
 mod move_value;
+mod number;
 mod pad;
 mod renumber;
 mod replace;
@@ -91,6 +92,7 @@ pub const STEPS: &[StepDecl] = &[
     upper::DECL,
     lower::DECL,
     pad::DECL,
+    number::DECL,
     delete::DECL,
     insert::DECL,
     renumber::DECL,

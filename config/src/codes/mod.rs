@@ -119,6 +119,8 @@ pub const CODES: &[Code] = &[
     page!("R0107"),
     page!("R0110"),
     page!("R0111"),
+    page!("R0112"),
+    page!("R0113"),
     page!("R0120"),
 ];
 

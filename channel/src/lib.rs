@@ -15,6 +15,7 @@ mod decimal;
 mod exact;
 mod failure;
 mod fields;
+mod pattern;
 mod place;
 mod problem;
 mod program;

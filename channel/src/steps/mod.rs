@@ -2,6 +2,7 @@
 
 mod clear;
 mod copy;
+mod date;
 mod default;
 mod delete;
 mod drop;
@@ -93,6 +94,7 @@ pub const STEPS: &[StepDecl] = &[
     lower::DECL,
     pad::DECL,
     number::DECL,
+    date::DECL,
     delete::DECL,
     insert::DECL,
     renumber::DECL,

@@ -1,4 +1,4 @@
-use crate::place::Place;
+use crate::place::{Loop, Place};
 use crate::problem::Problem;
 use crate::tables::Tables;
 use config::{Diagnostics, Name, Scope, Span, Text};
@@ -16,8 +16,8 @@ pub(crate) struct Compiler<'a> {
     tables: &'a dyn Tables,
     table_names: Vec<Name>,
     diags: &'a mut Diagnostics,
-    /// The segments of the `each` around, the outermost first.
-    pub(crate) loops: Vec<SegmentName>,
+    /// The `each` around, the outermost first.
+    pub(crate) loops: Vec<Loop>,
     /// In the steps of a destination, where filters are not allowed.
     pub(crate) in_destination: bool,
     /// How many steps of the list have been numbered.
@@ -136,7 +136,7 @@ impl<'a> Compiler<'a> {
 
     /// Is one of the loops around over this segment?
     pub(crate) fn is_looped(&self, segment: SegmentName) -> bool {
-        self.loops.contains(&segment)
+        self.loops.iter().any(|around| around.segment == segment)
     }
 
     /// Reads the name of a segment.

@@ -89,7 +89,7 @@ impl<'w> Work<'w> {
 
     /// The path that a place means now, for a place that means only one.
     pub(crate) fn path<'p>(&self, place: &'p Place) -> Cow<'p, Path> {
-        place.now(&self.cursors)
+        place.now(&self.message, &self.cursors)
     }
 
     /// Does something at every place that `[*]` or a selector means, or at the one place.
@@ -99,13 +99,19 @@ impl<'w> Work<'w> {
         mut act: impl FnMut(&mut Work<'w>, &Path) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         if !place.is_many() {
-            return act(self, &place.now(&self.cursors));
+            return act(self, &place.now(&self.message, &self.cursors));
         }
         for path in place.each(&self.message, &self.cursors)? {
             self.check_budget()?;
             act(self, &path)?;
         }
         Ok(())
+    }
+
+    /// The path for each segment that a place means now.
+    pub(crate) fn by_segment(&self, place: &Place) -> Result<Vec<Path>, Fault> {
+        let places = place.by_segment(&self.message, &self.cursors)?;
+        Ok(places.into_iter().map(Cow::into_owned).collect())
     }
 
     /// Every single place that a place means now.
@@ -218,7 +224,11 @@ impl<'w> Work<'w> {
         }
     }
 
-    pub(crate) fn cursors(&mut self) -> &mut Vec<Cursor> {
+    pub(crate) fn cursors(&self) -> &[Cursor] {
+        &self.cursors
+    }
+
+    pub(crate) fn cursors_mut(&mut self) -> &mut Vec<Cursor> {
         &mut self.cursors
     }
 

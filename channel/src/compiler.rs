@@ -86,6 +86,27 @@ impl<'a> Compiler<'a> {
         true
     }
 
+    /// A message is split where everything that follows is for each part by itself: between the steps of `[transform]`.
+    pub(crate) fn split_allowed(&mut self, span: Span) -> bool {
+        let (title, label, help) = if self.in_destination {
+            (
+                "`split` cannot stand in a destination's steps",
+                "every destination is asked for every part",
+                "split the message in `[transform]`",
+            )
+        } else if self.depth > 1 {
+            (
+                "`split` cannot stand inside other steps",
+                "the steps around it work on one message",
+                "put it between the steps of `[transform]`, with a `when` if it has a condition",
+            )
+        } else {
+            return true;
+        };
+        self.diags.error("C0321", span, title).label(label).help(help);
+        false
+    }
+
     pub(crate) fn report(&mut self, problem: Problem, text: &Text) {
         problem.report(text, self.diags);
     }

@@ -43,6 +43,13 @@ impl List {
     }
 }
 
+/// How many parts, with how many bytes, a split may make of one message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) parts: usize,
+    pub(crate) bytes: usize,
+}
+
 /// A message that steps work on.
 ///
 /// It is borrowed until something really changes, so that destinations whose steps find everything right already cost no copy.
@@ -52,6 +59,9 @@ pub(crate) struct Work<'w> {
     list: &'w List,
     cursors: Vec<Cursor>,
     part: u32,
+    room: Room,
+    /// What a split made of the message, when it made several.
+    parts: Vec<Message>,
     budget: &'w dyn Budget,
     recorder: Option<&'w mut Recorder>,
 }
@@ -64,7 +74,40 @@ impl<'w> Work<'w> {
         budget: &'w dyn Budget,
         recorder: Option<&'w mut Recorder>,
     ) -> Work<'w> {
-        Work { message, changed: false, list, cursors: Vec::new(), part, budget, recorder }
+        Work {
+            message,
+            changed: false,
+            list,
+            cursors: Vec::new(),
+            part,
+            // Only `[transform]` splits, which says how much room there is.
+            room: Room { parts: 1, bytes: usize::MAX },
+            parts: Vec::new(),
+            budget,
+            recorder,
+        }
+    }
+
+    /// Lets a split make so many parts of the message.
+    pub(crate) fn make_room(&mut self, room: Room) {
+        self.room = room;
+    }
+
+    pub(crate) fn room(&self) -> Room {
+        self.room
+    }
+
+    /// Puts several messages in the place of the one.
+    pub(crate) fn split(&mut self, parts: Vec<Message>) {
+        self.parts = parts;
+    }
+
+    /// What the message became, and whether it is another than before: itself, or the parts of a split.
+    pub(crate) fn finish_parts(self) -> Vec<(Message, bool)> {
+        if self.parts.is_empty() {
+            return vec![(self.message.into_owned(), self.changed)];
+        }
+        self.parts.into_iter().map(|part| (part, true)).collect()
     }
 
     /// The message and whether it was changed.

@@ -22,6 +22,7 @@ mod renumber;
 mod replace;
 mod require;
 mod set;
+mod split;
 mod trim;
 mod upper;
 
@@ -58,6 +59,11 @@ pub(crate) trait Action: Send + Sync {
     /// The condition that holds whenever the message passes.
     fn guarantees(&self) -> Option<&crate::condition::Condition> {
         None
+    }
+
+    /// Can it make several messages out of one?
+    fn splits(&self) -> bool {
+        false
     }
 
     /// Does nothing that stands after it ever run?
@@ -98,6 +104,7 @@ pub const STEPS: &[StepDecl] = &[
     delete::DECL,
     insert::DECL,
     renumber::DECL,
+    split::DECL,
     require::DECL,
     if_else::DECL,
     each::DECL,

@@ -53,3 +53,21 @@ fn every_code_that_is_used_is_explained() {
     }
     assert!(missing.is_empty(), "{missing:?}");
 }
+
+#[test]
+fn parts_with_one_control_id_are_pointed_out_where_asked() {
+    let warned = |transform: &str, own: &str| {
+        let text = format!(
+            "[source]\n[transform]\nsteps = [{transform}]\n[[destination]]\nname = \"out\"\nsteps = [{own}]\n"
+        );
+        crate::site::warnings_of_ids(&text)
+    };
+    let set = "{ set = 'MSH-10', to = \"{MSH-10}-{part}\" }";
+    let split = "{ split = \"OBR\" }";
+    let warning = ["C0332 all parts go to `out` with one control id"];
+    assert_eq!(warned(split, ""), warning);
+    assert_eq!(warned(&format!("{set}, {split}"), "{ set = 'MSH-9', to = \"x\" }"), warning);
+    assert!(warned(&format!("{split}, {set}"), "").is_empty());
+    assert!(warned(split, &format!("{{ if = 'PID exists', then = [{set}] }}")).is_empty());
+    assert!(warned("", "").is_empty());
+}

@@ -65,6 +65,19 @@ pub fn compile(text: &str, tables: &Shelf) -> (Option<Channel>, Diagnostics) {
     (channel.filter(|_| !diags.has_errors()), diags)
 }
 
+/// What is warned of when the destinations of a channel know messages by their control ids.
+pub fn warnings_of_ids(text: &str) -> Vec<String> {
+    let channel = channel(text, &Shelf::default());
+    let mut diags = Diagnostics::new();
+    let root = parse_toml(&mut diags, "channel.toml", text.to_owned()).unwrap();
+    let top = Section::read(&root, &[CHANNEL_FIELDS], &Scope::none(), &mut diags);
+    for table in top.tables("destination") {
+        let section = Section::read(table, &[DESTINATION_FIELDS], &Scope::none(), &mut diags);
+        channel.program().warn_of_one_control_id(&section, &mut diags);
+    }
+    diags.sorted().iter().map(|found| format!("{} {}", found.code(), found.title())).collect()
+}
+
 /// Compiles what must be right.
 pub fn channel(text: &str, tables: &Shelf) -> Channel {
     let (channel, diags) = compile(text, tables);

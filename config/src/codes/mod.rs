@@ -93,6 +93,7 @@ pub const CODES: &[Code] = &[
     page!("C0324"),
     page!("C0330"),
     page!("C0331"),
+    page!("C0332"),
     page!("C0410"),
     page!("C0411"),
     page!("C0412"),
@@ -121,6 +122,7 @@ pub const CODES: &[Code] = &[
     page!("R0111"),
     page!("R0112"),
     page!("R0113"),
+    page!("R0114"),
     page!("R0120"),
 ];
 

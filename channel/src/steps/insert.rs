@@ -10,9 +10,9 @@ use hl7::{Path, SegmentName};
 
 pub(super) const DECL: StepDecl = StepDecl {
     name: "insert",
-    doc: "Adds a segment, at the end unless `before` or `after` says where. Inside `each`, a segment that belongs to the current one goes \
-          to the end of what belongs to it.\n\nIts fields are given in order, from the first; each is \
-          one value, escaped. It is added whether or not there is one of its name already.",
+    doc: "Adds a segment, at the end unless `before` or `after` says where.\n\nIts fields are given in order, from the first; each is \
+          one value, escaped. It is added whether or not there is one of its name already. Inside `each`, a segment that belongs to \
+          the current one goes to the end of what belongs to it.",
     fields: &[
         Field::required("insert", "The name of the segment.", Kind::Text).examples(&["'ZPI'"]),
         Field::optional(

@@ -70,9 +70,15 @@ pub(crate) fn group(message: &Message, cursors: &[Cursor], at: usize) -> Range<u
 
 /// The segments of a name in a range of positions.
 pub(crate) fn members_of(message: &Message, name: SegmentName, range: &Range<usize>) -> Members {
-    let before = message.positions(name).take_while(|at| *at < range.start).count();
-    let count = message.positions(name).skip(before).take_while(|at| *at < range.end).count();
-    Members { before, count }
+    let mut members = Members { before: 0, count: 0 };
+    for at in message.positions(name).take_while(|at| *at < range.end) {
+        if at < range.start {
+            members.before += 1;
+        } else {
+            members.count += 1;
+        }
+    }
+    members
 }
 
 impl Place {

@@ -71,3 +71,18 @@ fn parts_with_one_control_id_are_pointed_out_where_asked() {
     assert!(warned(split, &format!("{{ if = 'PID exists', then = [{set}] }}")).is_empty());
     assert!(warned("", "").is_empty());
 }
+
+#[test]
+fn what_was_kept_of_the_whole_is_not_known_of_its_parts() {
+    let warned = |steps: &str, when: &str| {
+        let text = format!(
+            "[source]\n[transform]\nsteps = [{steps}]\n[[destination]]\nname = \"out\"\nwhen = '{when}'\n"
+        );
+        !compile(&text, &Shelf::default()).1.is_empty()
+    };
+    let (kept, split) = ("{ keep = 'OBX-11 = \"F\"' }", "{ split = \"OBR\" }");
+    assert!(warned(kept, "OBX-11 = \"X\""));
+    assert!(!warned(&format!("{kept}, {split}"), "OBX-11 = \"X\""));
+    assert!(warned(&format!("{split}, {kept}"), "OBX-11 = \"X\""));
+    assert!(warned(&format!("{{ keep = 'MSH-9.1 = \"A\"' }}, {split}"), "MSH-9.1 = \"B\""));
+}

@@ -202,4 +202,37 @@ proptest! {
         prop_assert!(parts.iter().all(|part| part[..head] == all[..head]));
         prop_assert_eq!(again, all);
     }
+
+    #[test]
+    fn a_segment_belongs_to_the_last_one_before_it(kinds in proptest::collection::vec(0usize..4, 0..30)) {
+        let channel = steps(r#"{ each = "OBR", with = ["OBX", "NTE"], do = [
+            { set = 'OBX[*]-2', to = "{OBR-1}" },
+            { each = "OBX", with = "NTE", do = [{ set = 'NTE[*]-2', to = "{OBR-1}/{OBX-1}" }] },
+        ] }"#);
+        let (mut received, mut expected) = ("MSH|^~\\&|\r".to_owned(), "MSH|^~\\&|\r".to_owned());
+        let (mut order, mut result) = (None, None);
+        for (at, kind) in kinds.into_iter().enumerate() {
+            let name = ["OBR", "OBX", "NTE", "PID"][kind];
+            let plain = format!("{name}|{at}");
+            received += &format!("{plain}\r");
+            let belongs = match (kind, order, result) {
+                (0, ..) => {
+                    (order, result) = (Some(at), None);
+                    None
+                }
+                (1, order, _) => {
+                    result = Some(at);
+                    order.map(|order| format!("{order}"))
+                }
+                (2, Some(order), Some(result)) => Some(format!("{order}/{result}")),
+                _ => None,
+            };
+            expected += &belongs.map_or(format!("{plain}\r"), |belongs| format!("{plain}|{belongs}\r"));
+        }
+        let message = channel.message(received.clone().into_bytes());
+        let Verdict::Route(outputs) = channel.program().run(message, &Unlimited).verdict else {
+            panic!("routed");
+        };
+        prop_assert_eq!(String::from_utf8_lossy(outputs[0].bytes(received.as_bytes())), expected);
+    }
 }

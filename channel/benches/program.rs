@@ -27,6 +27,10 @@ impl Tables for Shelf {
         self.0.iter().find(|table| table.name() == name).cloned()
     }
 
+    fn script(&self, path: &str) -> Option<Arc<str>> {
+        (path == "oru/five.js").then(|| Arc::from(FIVE_FIELDS))
+    }
+
     fn names(&self) -> Vec<Name> {
         self.0.iter().map(|table| table.name().clone()).collect()
     }
@@ -108,6 +112,55 @@ when = 'PV1-10 = "MED"'
 name = "archive"
 "#;
     run(bencher, STEPS, destinations);
+}
+
+/// Five fields of one result.
+const FIVE_FIELDS: &str = r#"
+export default function (msg, ctx) {
+  msg.set("MSH-5", "LAB");
+  msg.set("MSH-6", "MAIN");
+  msg.set("PID-2", msg.get("PID-3[.5 = \"MR\"].1"));
+  msg.set("PID-8", msg.get("PID-8") || "U");
+  msg.set("OBX[2]-6", msg.number("OBX[2]-5") > 1000 ? "mg" : "g");
+}
+"#;
+
+/// A result of 4 KiB: an order with 60 values.
+fn oru() -> Vec<u8> {
+    let head = String::from_utf8_lossy(ADT).replace("ADT^A01^ADT_A01", "ORU^R01^ORU_R01");
+    let mut text = head;
+    text.push_str("OBR|1|P100|F100|CBC^Complete blood count^L|||20260131075500\r");
+    let mut n = 0;
+    while text.len() < 4_096 {
+        n += 1;
+        let line = format!("OBX|{n}|NM|{n}-7^Value^LN||{n}.25|mmol/L|3.5-5.0|N|||F|||20260131\r");
+        text.push_str(&line);
+    }
+    text.into_bytes()
+}
+
+#[divan::bench(sample_size = 50)]
+fn a_script_of_five_fields(bencher: Bencher<'_, '_>) {
+    let channel = compile(r#"{ script = "oru/five.js" }"#, "[[destination]]\nname = \"out\"\n");
+    bencher.with_inputs(oru).bench_values(|bytes| {
+        let message = channel.message(black_box(bytes));
+        channel.program().run(message, &Unlimited)
+    });
+}
+
+#[divan::bench(sample_size = 50)]
+fn every_text_step(bencher: Bencher<'_, '_>) {
+    let steps = r#"
+  { date = 'PID-7', from = ["yyyyMMdd", "yyyyMMddHHmm"], to = "yyyy-MM-dd" },
+  { number = 'OBX[*]-5', places = 1 },
+  { pad = 'PID-3[1].1', width = 12 },
+  { renumber = 'OBX-1' },
+"#;
+    let channel = compile(steps, "[[destination]]\nname = \"out\"\n");
+    bencher.with_inputs(oru).bench_values(|bytes| {
+        let message = channel.message(black_box(bytes));
+        channel.program().run(message, &Unlimited)
+    });
 }
 
 #[divan::bench(sample_size = 200)]

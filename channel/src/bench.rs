@@ -1,6 +1,6 @@
 //! Runs one step on one message, for the tests beside the steps.
 
-use crate::{Body, Program, Tables, Verdict};
+use crate::{Body, Program, Tables, Unlimited, Verdict};
 use config::{CodeTable, Diagnostics, Name, Scope, Section, parse_toml};
 use hl7::Message;
 use std::sync::Arc;
@@ -121,6 +121,29 @@ fn run_by(program: Result<Program, Diagnostics>, segments: &[u8]) -> Vec<u8> {
 /// The same for text, with line ends between segments.
 pub(crate) fn run(step: &str, segments: &str) -> String {
     String::from_utf8_lossy(&run_bytes(step, segments.as_bytes())).replace('\r', "\n")
+}
+
+/// The parts that steps make of a message, each with its number and its segments after the header.
+pub(crate) fn parts(steps: &str, segments: &str) -> Vec<String> {
+    let program = compile(steps).unwrap_or_else(|diags| panic!("{}", diags.render(false)));
+    let received = [HEADER, segments.replace('\n', "\r").as_bytes(), b"\r"].concat();
+    match program.run(Message::parse(received.clone(), &Default::default()), &Unlimited).verdict {
+        Verdict::Route(outputs) => {
+            let shown = outputs.iter().map(|output| {
+                let bytes = String::from_utf8_lossy(output.bytes(&received)).into_owned();
+                let (_, segments) = bytes.split_once('\r').unwrap();
+                let segments = match &output.body {
+                    Body::AsReceived => "as received".to_owned(),
+                    Body::Made(_) => segments.trim_end_matches('\r').replace('\r', " "),
+                };
+                format!("{}: {segments}", output.part)
+            });
+            shown.collect()
+        }
+        Verdict::Filtered { step } => vec![format!("filtered by step {}", step.number)],
+        Verdict::Failed(failure) => vec![format!("failed {}", failure.signature)],
+        Verdict::Unrouted | Verdict::OverBudget => vec!["not routed".to_owned()],
+    }
 }
 
 /// What is wrong with a step: codes and titles in the order of the text.

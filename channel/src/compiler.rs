@@ -1,4 +1,4 @@
-use crate::place::Place;
+use crate::place::{Loop, Place};
 use crate::problem::Problem;
 use crate::tables::Tables;
 use config::{Diagnostics, Name, Scope, Span, Text};
@@ -16,8 +16,8 @@ pub(crate) struct Compiler<'a> {
     tables: &'a dyn Tables,
     table_names: Vec<Name>,
     diags: &'a mut Diagnostics,
-    /// The segments of the `each` around, the outermost first.
-    pub(crate) loops: Vec<SegmentName>,
+    /// The `each` around, the outermost first.
+    pub(crate) loops: Vec<Loop>,
     /// In the steps of a destination, where filters are not allowed.
     pub(crate) in_destination: bool,
     /// How many steps of the list have been numbered.
@@ -89,6 +89,27 @@ impl<'a> Compiler<'a> {
         true
     }
 
+    /// A message is split where everything that follows is for each part by itself: between the steps of `[transform]`.
+    pub(crate) fn split_allowed(&mut self, span: Span) -> bool {
+        let (title, label, help) = if self.in_destination {
+            (
+                "`split` cannot stand in a destination's steps",
+                "every destination is asked for every part",
+                "split the message in `[transform]`",
+            )
+        } else if self.depth > 1 {
+            (
+                "`split` cannot stand inside other steps",
+                "the steps around it work on one message",
+                "put it between the steps of `[transform]`, with a `when` if it has a condition",
+            )
+        } else {
+            return true;
+        };
+        self.diags.error("C0321", span, title).label(label).help(help);
+        false
+    }
+
     pub(crate) fn report(&mut self, problem: Problem, text: &Text) {
         problem.report(text, self.diags);
     }
@@ -135,6 +156,28 @@ impl<'a> Compiler<'a> {
     pub(crate) fn targets(&mut self, texts: Vec<&Text>) -> Option<Vec<Place>> {
         let places: Vec<Option<Place>> = texts.into_iter().map(|text| self.target(text)).collect();
         places.into_iter().collect()
+    }
+
+    /// Is one of the loops around over this segment?
+    pub(crate) fn is_looped(&self, segment: SegmentName) -> bool {
+        self.loops.iter().any(|around| around.segment == segment)
+    }
+
+    /// Reads the name of a segment.
+    pub(crate) fn segment(&mut self, text: &Text) -> Option<SegmentName> {
+        let name = SegmentName::new(&text.value);
+        if name.is_none() {
+            let title = format!("`{}` is not the name of a segment", text.value);
+            let label = "three capitals, such as `OBX`";
+            let problem = Problem::new("C0322", 0..text.value.len(), title, label);
+            // A whole path was meant well, and it says which segment.
+            let problem = match Path::parse(&text.value) {
+                Ok(path) => problem.help(format!("write `{}`", path.segment)),
+                Err(_) => problem,
+            };
+            self.report(problem, text);
+        }
+        name
     }
 
     fn writable(&mut self, place: Place, text: &Text) -> Option<Place> {

@@ -10,7 +10,7 @@ use crate::trace::Recorder;
 use crate::verdict::Run;
 use crate::work::List;
 use config::{Diagnostics, Name, Section};
-use hl7::Message;
+use hl7::{Message, Path};
 
 /// What a channel does with a message, compiled: its filters and steps, and what each destination makes of the result.
 ///
@@ -73,6 +73,38 @@ impl Program {
     /// Whether running it may take as long as scripts may.
     pub fn has_scripts(&self) -> bool {
         self.has_scripts
+    }
+
+    /// Can it make several messages out of one?
+    pub fn splits(&self) -> bool {
+        self.transform.splits()
+    }
+
+    /// Does a step set the control id of the parts that one destination gets, after the message was split?
+    ///
+    /// Without one all parts have the control id of the message, and receivers may take them for the same message.
+    pub fn sets_control_id_of_parts(&self, destination: usize) -> bool {
+        let Ok(path) = Path::parse("MSH-10") else { return false };
+        let place = Place::new(path, &[]);
+        let own = self.routes.get(destination);
+        self.transform.may_touch_parts(&place) || own.is_some_and(|own| own.steps.may_touch(&place))
+    }
+
+    /// Warns of a destination whose receiver recognises messages by their control id and gets several with the same one.
+    ///
+    /// Which connectors have such receivers is known outside of this crate.
+    pub fn warn_of_one_control_id(&self, section: &Section<'_>, diags: &mut Diagnostics) {
+        let Some(name) = section.text("name") else { return };
+        let Some(at) = self.names.iter().position(|known| known.as_str() == name.value) else {
+            return;
+        };
+        if self.splits() && !self.sets_control_id_of_parts(at) {
+            let title = format!("all parts go to `{}` with one control id", name.value);
+            diags
+                .warning("C0332", name.span, title)
+                .label("its receiver may take them for the same message")
+                .help("add `{ set = 'MSH-10', to = \"{MSH-10}-{part}\" }` after the `split`");
+        }
     }
 
     /// Runs a message through. Nothing it does can be seen until it returns.

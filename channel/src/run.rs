@@ -5,60 +5,147 @@ use crate::scene::Scene;
 use crate::script::{Broke, Returned, Script};
 use crate::trace::{Did, Recorder};
 use crate::verdict::{Body, Output, Verdict};
-use crate::work::{List, Mark, Stop, Work};
+use crate::work::{List, Mark, Room, Stop, Work};
 use hl7::Message;
 use std::borrow::Cow;
 
-/// Until messages are split, every one of them is its own first part.
-const PART: u32 = 1;
+/// The most parts that one message is split into.
+pub(crate) const PARTS_MAX: usize = 1_000;
+/// The most bytes that they have together, since each repeats the head of the message: 128 MiB.
+pub(crate) const PARTS_BYTES_MAX: usize = 128 << 20;
 
-/// A message after `[transform]`, which destinations share until one of them changes it.
+/// A message, or one part of it, after `[transform]`, which destinations share until one of them changes it.
 struct Transformed {
     message: Message,
     changed: bool,
+    /// Which part of a split, from 1; a message that is not split is its own first part.
+    part: u32,
 }
 
-/// Runs `[transform]`, then asks every destination.
+/// Runs `[transform]`, then asks every destination for every part.
 pub(crate) fn run(
     program: &Program,
     message: Message,
     budget: &dyn Budget,
     recorder: &mut Option<Recorder>,
 ) -> Verdict {
-    let mut work =
-        Work::new(Cow::Owned(message), &program.transform_list, PART, budget, recorder.as_mut());
-    if let Err(stop) = program.transform.run(&mut work) {
-        return stopped(stop, &program.transform_list);
-    }
-    let (message, changed) = work.finish();
-    let transformed = Transformed { message: message.into_owned(), changed };
+    let parts = match transform(program, message, budget, recorder) {
+        Ok(parts) => parts,
+        Err(stop) => return stopped(stop, &program.transform_list),
+    };
     let mut outputs = Vec::new();
-    for (destination, route) in program.routes.iter().enumerate() {
-        if budget.over() {
-            return Verdict::OverBudget;
-        }
-        match deliver(route, &transformed, budget, recorder) {
-            Ok(None) => {}
-            Ok(Some(Wanted { body, order_keys })) => {
-                outputs.push(Output { destination, part: PART, body, order_keys, failure: None })
+    for part in &parts {
+        note_part(program, part, recorder);
+        for (destination, route) in program.routes.iter().enumerate() {
+            if budget.over() {
+                return Verdict::OverBudget;
             }
-            Err(Stop::Failed(fault, mark)) => {
-                let failure = Some(failure(fault, mark, &route.list));
-                let body = transformed.body();
-                outputs.push(Output {
-                    destination,
-                    part: PART,
-                    body,
-                    order_keys: Vec::new(),
-                    failure,
-                });
+            match output(destination, route, part, budget, recorder) {
+                Ok(output) => outputs.extend(output),
+                Err(stop) => return stopped(stop, &route.list),
             }
-            Err(Stop::OverBudget) => return Verdict::OverBudget,
-            // Filters are refused among a destination's steps; one that got here does what its words say.
-            Err(Stop::Filtered(_)) => {}
         }
     }
     if outputs.is_empty() { Verdict::Unrouted } else { Verdict::Route(outputs) }
+}
+
+/// Runs `[transform]` on a message and on the parts that it is split into; what passes is at least one part.
+fn transform(
+    program: &Program,
+    message: Message,
+    budget: &dyn Budget,
+    recorder: &mut Option<Recorder>,
+) -> Result<Vec<Transformed>, Stop> {
+    let mut parts = vec![Transformed { message, changed: false, part: 1 }];
+    let mut next = Some(0);
+    while let Some(from) = next {
+        (parts, next) = until_split(program, parts, from, budget, recorder)?;
+    }
+    Ok(parts)
+}
+
+/// Runs the steps from one on for each part, up to the next split or to the end. Gives what came of them, numbered when it was a
+/// split, and where to go on.
+fn until_split(
+    program: &Program,
+    parts: Vec<Transformed>,
+    from: usize,
+    budget: &dyn Budget,
+    recorder: &mut Option<Recorder>,
+) -> Result<(Vec<Transformed>, Option<usize>), Stop> {
+    // What is there already counts as well: a split leaves room for the parts that have not come to it.
+    let mut bytes: usize = parts.iter().map(Transformed::len).sum();
+    let mut count = parts.len();
+    let mut passed: Vec<Transformed> = Vec::with_capacity(count);
+    let mut filtered: Option<Mark> = None;
+    let mut next = None;
+    for part in parts {
+        if from > 0 {
+            note_part(program, &part, recorder);
+        }
+        count -= 1;
+        bytes -= part.len();
+        let room = Room {
+            parts: PARTS_MAX.saturating_sub(count),
+            bytes: PARTS_BYTES_MAX.saturating_sub(bytes),
+        };
+        let (message, list) = (Cow::Owned(part.message), &program.transform_list);
+        let mut work = Work::new(message, list, part.part, budget, recorder.as_mut());
+        work.make_room(room);
+        match program.transform.run_from(from, &mut work) {
+            Ok(at) => next = at,
+            // The filter of the part that came furthest is the one that is named.
+            Err(Stop::Filtered(mark)) => {
+                let further = mark.filter(|mark| filtered.is_none_or(|m| m.number <= mark.number));
+                filtered = further.or(filtered);
+                continue;
+            }
+            Err(stop) => return Err(stop),
+        }
+        for (message, changed) in work.finish_parts() {
+            count += 1;
+            bytes += message.as_bytes().len();
+            let numbered = next.and_then(|_| u32::try_from(passed.len() + 1).ok());
+            passed.push(Transformed {
+                message,
+                changed: changed || part.changed,
+                part: numbered.unwrap_or(part.part),
+            });
+        }
+    }
+    if passed.is_empty() { Err(Stop::Filtered(filtered)) } else { Ok((passed, next)) }
+}
+
+/// Says whose notes follow, once the message may have been split.
+fn note_part(program: &Program, part: &Transformed, recorder: &mut Option<Recorder>) {
+    if let Some(recorder) = recorder.as_mut().filter(|_| program.transform.splits()) {
+        recorder.number = Some(part.part);
+    }
+}
+
+/// What one destination gets of one part: none when it does not want it. A failure there is its own.
+fn output(
+    destination: usize,
+    route: &Route,
+    transformed: &Transformed,
+    budget: &dyn Budget,
+    recorder: &mut Option<Recorder>,
+) -> Result<Option<Output>, Stop> {
+    let part = transformed.part;
+    match deliver(route, transformed, budget, recorder) {
+        Ok(None) => Ok(None),
+        Ok(Some(Wanted { body, order_keys })) => {
+            Ok(Some(Output { destination, part, body, order_keys, failure: None }))
+        }
+        Err(Stop::Failed(fault, mark)) => {
+            let failure = Some(failure(fault, mark, &route.list));
+            let body = transformed.body();
+            Ok(Some(Output { destination, part, body, order_keys: Vec::new(), failure }))
+        }
+        Err(Stop::OverBudget) => Err(Stop::OverBudget),
+        // Filters are refused among a destination's steps; one that got here does what its words say.
+        Err(Stop::Filtered(_)) => Ok(None),
+    }
 }
 
 fn stopped(stop: Stop, list: &List) -> Verdict {
@@ -76,6 +163,10 @@ fn failure(fault: Fault, mark: Option<Mark>, list: &List) -> Failure {
 }
 
 impl Transformed {
+    fn len(&self) -> usize {
+        self.message.as_bytes().len()
+    }
+
     fn body(&self) -> Body {
         if self.changed { Body::Made(self.message.as_bytes().to_vec()) } else { Body::AsReceived }
     }
@@ -102,7 +193,7 @@ fn deliver(
         return Ok(Some(Wanted { body: transformed.body(), order_keys }));
     }
     let message = Cow::Borrowed(&transformed.message);
-    let mut work = Work::new(message, &route.list, PART, budget, recorder.as_mut());
+    let mut work = Work::new(message, &route.list, transformed.part, budget, recorder.as_mut());
     route.steps.run(&mut work)?;
     let made = route.body.as_ref().map(|script| made_by(script, &mut work)).transpose()?;
     let (message, changed) = work.finish();
@@ -146,7 +237,7 @@ fn wanted(
 
 /// The order keys of a message that did not run.
 pub(crate) fn order_keys_of(route: &Route, message: Message) -> Option<Vec<Vec<u8>>> {
-    order_keys(route, &Transformed { message, changed: false }, &mut None).ok()
+    order_keys(route, &Transformed { message, changed: false, part: 1 }, &mut None).ok()
 }
 
 fn order_keys(
@@ -195,7 +286,8 @@ fn observed<T>(
         recorder.begin(route.list.part.clone(), None, verb);
     }
     let seen = recorder.as_ref().map(|recorder| &recorder.seen);
-    let result = ask(&Scene { message: &transformed.message, cursors: &[], part: PART, seen });
+    let Transformed { message, part, .. } = transformed;
+    let result = ask(&Scene { message, cursors: &[], part: *part, seen });
     if let (Some(recorder), Err(_)) = (recorder, &result) {
         recorder.end(Did::Failed);
     }

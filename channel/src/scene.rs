@@ -26,7 +26,7 @@ pub(crate) struct Sent<'r> {
 
 impl<'r> Scene<'r> {
     pub(crate) fn path<'p>(&self, place: &'p Place) -> Cow<'p, Path> {
-        place.now(self.cursors)
+        place.now(self.message, self.cursors)
     }
 
     /// The value as text; absent is empty.

@@ -8,6 +8,8 @@ use std::cell::RefCell;
 pub struct Note {
     /// The list.
     pub part: Part,
+    /// Which part of the message, from 1; none before a `split`.
+    pub number: Option<u32>,
     /// The step; none for a destination's `when` and `order_by`.
     pub step: Option<StepAt>,
     /// The step's verb, `when` or `order_by`.
@@ -67,6 +69,8 @@ pub(crate) type Seen = RefCell<Vec<Operand>>;
 pub(crate) struct Recorder {
     pub(crate) notes: Vec<Note>,
     pub(crate) seen: Seen,
+    /// The part of the message that notes are about, once it was split.
+    pub(crate) number: Option<u32>,
     /// The notes of the steps that are running, the innermost last.
     open: Vec<usize>,
 }
@@ -77,6 +81,7 @@ impl Recorder {
         self.open.push(self.notes.len());
         let note = Note {
             part,
+            number: self.number,
             step,
             verb,
             depth,

@@ -44,6 +44,13 @@ impl List {
     }
 }
 
+/// How many parts, with how many bytes, a split may make of one message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) parts: usize,
+    pub(crate) bytes: usize,
+}
+
 /// A message that steps work on.
 ///
 /// It is borrowed until something really changes, so that destinations whose steps find everything right already cost no copy.
@@ -53,6 +60,9 @@ pub(crate) struct Work<'w> {
     list: &'w List,
     cursors: Vec<Cursor>,
     part: u32,
+    room: Room,
+    /// What a split made of the message, when it made several.
+    parts: Vec<Message>,
     budget: &'w dyn Budget,
     recorder: Option<&'w mut Recorder>,
 }
@@ -65,7 +75,40 @@ impl<'w> Work<'w> {
         budget: &'w dyn Budget,
         recorder: Option<&'w mut Recorder>,
     ) -> Work<'w> {
-        Work { message, changed: false, list, cursors: Vec::new(), part, budget, recorder }
+        Work {
+            message,
+            changed: false,
+            list,
+            cursors: Vec::new(),
+            part,
+            // Only `[transform]` splits, which says how much room there is.
+            room: Room { parts: 1, bytes: usize::MAX },
+            parts: Vec::new(),
+            budget,
+            recorder,
+        }
+    }
+
+    /// Lets a split make so many parts of the message.
+    pub(crate) fn make_room(&mut self, room: Room) {
+        self.room = room;
+    }
+
+    pub(crate) fn room(&self) -> Room {
+        self.room
+    }
+
+    /// Puts several messages in the place of the one.
+    pub(crate) fn split(&mut self, parts: Vec<Message>) {
+        self.parts = parts;
+    }
+
+    /// What the message became, and whether it is another than before: itself, or the parts of a split.
+    pub(crate) fn finish_parts(self) -> Vec<(Message, bool)> {
+        if self.parts.is_empty() {
+            return vec![(self.message.into_owned(), self.changed)];
+        }
+        self.parts.into_iter().map(|part| (part, true)).collect()
     }
 
     /// The message and whether it was changed.
@@ -90,7 +133,7 @@ impl<'w> Work<'w> {
 
     /// The path that a place means now, for a place that means only one.
     pub(crate) fn path<'p>(&self, place: &'p Place) -> Cow<'p, Path> {
-        place.now(&self.cursors)
+        place.now(&self.message, &self.cursors)
     }
 
     /// Does something at every place that `[*]` or a selector means, or at the one place.
@@ -100,13 +143,25 @@ impl<'w> Work<'w> {
         mut act: impl FnMut(&mut Work<'w>, &Path) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         if !place.is_many() {
-            return act(self, &place.now(&self.cursors));
+            return act(self, &place.now(&self.message, &self.cursors));
         }
         for path in place.each(&self.message, &self.cursors)? {
             self.check_budget()?;
             act(self, &path)?;
         }
         Ok(())
+    }
+
+    /// The path for each segment that a place means now.
+    pub(crate) fn by_segment(&self, place: &Place) -> Result<Vec<Path>, Fault> {
+        let places = place.by_segment(&self.message, &self.cursors)?;
+        Ok(places.into_iter().map(Cow::into_owned).collect())
+    }
+
+    /// Every single place that a place means now.
+    pub(crate) fn each(&self, place: &Place) -> Result<Vec<Path>, Fault> {
+        let places = place.each(&self.message, &self.cursors)?;
+        Ok(places.into_iter().map(Cow::into_owned).collect())
     }
 
     /// The value as text.
@@ -230,7 +285,11 @@ impl<'w> Work<'w> {
         }
     }
 
-    pub(crate) fn cursors(&mut self) -> &mut Vec<Cursor> {
+    pub(crate) fn cursors(&self) -> &[Cursor] {
+        &self.cursors
+    }
+
+    pub(crate) fn cursors_mut(&mut self) -> &mut Vec<Cursor> {
         &mut self.cursors
     }
 

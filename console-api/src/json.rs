@@ -280,6 +280,7 @@ fn note(note: &Note) -> Value {
         .collect();
     json!({
         "part": note.part.to_string(),
+        "number": note.number,
         "step": note.step.as_ref().map(|step| step.number),
         "line": note.step.as_ref().map(|step| step.line),
         "verb": note.verb,

@@ -135,6 +135,11 @@ impl Message {
         }
     }
 
+    /// Positions of the segments of one name, from 0, in order.
+    pub fn positions(&self, name: SegmentName) -> impl Iterator<Item = usize> {
+        self.indexes_of(name)
+    }
+
     /// How many lone LFs stand before what looks like a segment, in a message whose segments end with CR.
     ///
     /// Such a line is data by the rule, and some senders mean it as a segment: the count is shown on the message.

@@ -12,6 +12,9 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
+/// What an offset that can be written is below, in minutes.
+const OFFSET_MINUTES_END: i32 = 15 * 60;
+
 /// How much of a timestamp was written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[allow(missing_docs, reason = "the names say it")]
@@ -111,6 +114,39 @@ impl Timestamp {
                 zone.to_ambiguous_zoned(self.civil).compatible().ok().map(|zoned| zoned.timestamp())
             }
         }
+    }
+
+    /// Digits of the fraction of a second that were written: 0 to 4.
+    pub fn fraction_digits(&self) -> u8 {
+        self.fraction_digits
+    }
+
+    /// The same instant on the clocks of another zone, with its offset; `from` is the zone of a timestamp without one.
+    ///
+    /// Without a time of day it stays as it is. `None` when the instant is not known, because clocks were changed and the local time
+    /// does not exist or exists twice, or when the other clocks need a precision that was not written.
+    pub fn in_zone(&self, from: &TimeZone, to: &TimeZone) -> Option<Timestamp> {
+        if self.precision <= Precision::Day {
+            return Some(*self);
+        }
+        let instant = match self.offset_minutes {
+            Some(_) => self.instant(from)?,
+            None => from.to_ambiguous_zoned(self.civil).unambiguous().ok()?.timestamp(),
+        };
+        let civil = to.to_datetime(instant);
+        let seconds = to.to_offset(instant).seconds();
+        let whole_minutes = seconds % 60 == 0 && (seconds / 60).abs() < OFFSET_MINUTES_END;
+        let fits = match self.precision {
+            Precision::Year | Precision::Month | Precision::Day => true,
+            Precision::Hour => civil.minute() == 0 && civil.second() == 0,
+            Precision::Minute => civil.second() == 0,
+            Precision::Second | Precision::Fraction => true,
+        };
+        if !whole_minutes || !fits || civil.year() < 0 {
+            return None;
+        }
+        let offset_minutes = i16::try_from(seconds / 60).ok();
+        Some(Timestamp { civil, offset_minutes, ..*self })
     }
 
     /// Compares at the coarser of both precisions. Days, months and years are compared as they are written; times
@@ -311,5 +347,31 @@ mod tests {
         assert_eq!(compare("20240229120000.12", "20240229120000.1239"), Ordering::Equal);
         assert_eq!(compare("20240229120000.13", "20240229120000.1239"), Ordering::Greater);
         assert_eq!(compare("20240229120000", "20240229120000.9"), Ordering::Equal);
+    }
+    #[test]
+    fn the_clocks_of_another_zone_show_the_same_instant() {
+        let chicago = TimeZone::get("America/Chicago").unwrap();
+        let kolkata = TimeZone::get("Asia/Kolkata").unwrap();
+        let moved = |text: &str, to: &TimeZone| {
+            read(text).in_zone(&chicago, to).map(|time| time.to_string())
+        };
+        let utc = |text: &str| moved(text, &TimeZone::UTC);
+        assert_eq!(utc("202601311200").as_deref(), Some("202601311800+0000"));
+        assert_eq!(utc("20260131203000.25").as_deref(), Some("20260201023000.25+0000"));
+        assert_eq!(utc("2026073112+0200").as_deref(), Some("2026073110+0000"));
+        assert_eq!(moved("202607311200", &chicago).as_deref(), Some("202607311200-0500"));
+        for coarse in ["2026", "202601", "20260131", "20260131+0100"] {
+            assert_eq!(utc(coarse).as_deref(), Some(coarse));
+        }
+        // Clocks went from 02:00 to 03:00, and from 02:00 back to 01:00.
+        assert_eq!(utc("202603080230"), None);
+        assert_eq!(utc("202611010130"), None);
+        assert_eq!(utc("202611010130-0600").as_deref(), Some("202611010730+0000"));
+        // Half past the hour is nothing that an hour alone can say.
+        assert_eq!(moved("2026013112", &kolkata), None);
+        assert_eq!(moved("202601311200", &kolkata).as_deref(), Some("202601312330+0530"));
+        // Local mean time had seconds.
+        assert_eq!(utc("188001011200"), None);
+        assert_eq!(read("000001010000+0000").in_zone(&chicago, &chicago), None);
     }
 }

@@ -46,9 +46,13 @@ fn ask(place: &Place, check: &Check, scene: &Scene<'_>) -> Result<bool, Fault> {
         return check.holds(&path, scene);
     }
     if let Check::Empty = check {
-        let path = scene.path(place);
-        scene.note(&path);
-        return Ok(scene.message.is_empty(&path));
+        for path in place.by_segment(scene.message, scene.cursors)? {
+            scene.note(&path);
+            if !scene.message.is_empty(&path) {
+                return Ok(false);
+            }
+        }
+        return Ok(true);
     }
     for path in place.each(scene.message, scene.cursors)? {
         scene.note(&path);

@@ -25,8 +25,9 @@ fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn
 impl Action for Clear {
     fn run(&self, work: &mut Work<'_>) -> Result<(), Stop> {
         for place in &self.places {
-            let path = work.path(place);
-            work.clear(&path)?;
+            for path in work.by_segment(place)? {
+                work.clear(&path)?;
+            }
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use hl7::Repetition;
 pub(super) const DECL: StepDecl = StepDecl {
     name: "delete",
     doc: "Removes segments or repetitions.\n\n`ZPI` removes all segments of that name, `OBX[2]` one of them, `PID-3[.5 = \"SS\"]` \
-          the repetitions it chooses. Inside `each`, the bare name removes the current one. A field keeps its place and is emptied \
+          the repetitions it chooses. Inside `each`, the bare name removes the current one, or all of a name that belong to it. A field keeps its place and is emptied \
           with `clear`.",
     fields: &[Field::required("delete", "What is removed.", Kind::Paths)],
     examples: &["{ delete = 'ZPI' }", "{ delete = ['NTE', 'PID-3[.5 = \"SS\"]'] }"],
@@ -23,7 +23,10 @@ struct Delete {
 fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn Action>> {
     let places: Vec<Option<Place>> =
         section.texts("delete").into_iter().map(|text| place(text, compiler)).collect();
-    Some(Box::new(Delete { places: places.into_iter().collect::<Option<Vec<Place>>>()? }))
+    let mut places = places.into_iter().collect::<Option<Vec<Place>>>()?;
+    // What belongs to the current segment goes before it: afterwards nobody could say what it belonged to.
+    places.sort_by_key(|place| place.group().is_none());
+    Some(Box::new(Delete { places }))
 }
 
 fn place(text: &Text, compiler: &mut Compiler<'_>) -> Option<Place> {
@@ -52,8 +55,10 @@ fn place(text: &Text, compiler: &mut Compiler<'_>) -> Option<Place> {
 impl Action for Delete {
     fn run(&self, work: &mut Work<'_>) -> Result<(), Stop> {
         for place in &self.places {
-            let path = work.path(place);
-            work.delete(&path);
+            for path in place.doomed(work.message(), work.cursors())? {
+                work.check_budget()?;
+                work.delete(&path);
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 use super::{Action, StepDecl};
 use crate::compiler::Compiler;
-use crate::place::Place;
+use crate::failure::Fault;
+use crate::place::{self, Place};
 use crate::problem::Problem;
 use crate::template::Template;
 use crate::work::{Stop, Work};
@@ -10,7 +11,8 @@ use hl7::{Path, SegmentName};
 pub(super) const DECL: StepDecl = StepDecl {
     name: "insert",
     doc: "Adds a segment, at the end unless `before` or `after` says where.\n\nIts fields are given in order, from the first; each is \
-          one value, escaped. It is added whether or not there is one of its name already.",
+          one value, escaped. It is added whether or not there is one of its name already. Inside `each`, a segment that belongs to \
+          the current one goes to the end of what belongs to it.",
     fields: &[
         Field::required("insert", "The name of the segment.", Kind::Text).examples(&["'ZPI'"]),
         Field::optional(
@@ -41,13 +43,18 @@ struct Insert {
 enum Spot {
     Before(Place),
     After(Place),
+    /// After everything that belongs to the segment that a loop is at.
+    Group {
+        at: usize,
+        names: Vec<SegmentName>,
+    },
     End,
 }
 
 fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn Action>> {
     let segment = segment(section.text("insert")?, compiler);
     let spot = match (section.text("before"), section.text("after")) {
-        (None, None) => Some(Spot::End),
+        (None, None) => Some(segment.map_or(Spot::End, |segment| end(segment, compiler))),
         (Some(text), None) => neighbour(text, compiler).map(Spot::Before),
         (None, Some(text)) => neighbour(text, compiler).map(Spot::After),
         (Some(_), Some(_)) => {
@@ -66,6 +73,17 @@ fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn
     Some(Box::new(Insert { segment: segment?, spot: spot?, fields }))
 }
 
+/// Where a segment goes when nothing is said: to the end of the group that it belongs to, or of the message.
+fn end(segment: SegmentName, compiler: &Compiler<'_>) -> Spot {
+    match compiler.place(Path::of_segment(segment)).group() {
+        None => Spot::End,
+        Some(at) => {
+            let names = compiler.loops.get(at).map(|around| around.with.clone());
+            Spot::Group { at, names: names.unwrap_or_default() }
+        }
+    }
+}
+
 fn segment(text: &Text, compiler: &mut Compiler<'_>) -> Option<SegmentName> {
     let whole = 0..text.value.len();
     let problem = match SegmentName::new(&text.value) {
@@ -81,7 +99,7 @@ fn segment(text: &Text, compiler: &mut Compiler<'_>) -> Option<SegmentName> {
             format!("`{name}` cannot be added"),
             "a message has one, at its start",
         ),
-        Some(name) if compiler.loops.contains(&name) => {
+        Some(name) if compiler.is_looped(name) => {
             let title = format!("`{name}` cannot be added inside `each = \"{name}\"`");
             Problem::new("C0321", whole, title, "the loop would come to it as well")
         }
@@ -117,11 +135,15 @@ impl Action for Insert {
         let inserted = match &self.spot {
             Spot::End => work.insert(self.segment, hl7::Place::End)?,
             Spot::Before(place) => {
-                let path = work.path(place);
+                let path = neighbour_now(place, work, false)?;
                 work.insert(self.segment, hl7::Place::Before(&path))?
             }
             Spot::After(place) => {
-                let path = work.path(place);
+                let path = neighbour_now(place, work, true)?;
+                work.insert(self.segment, hl7::Place::After(&path))?
+            }
+            Spot::Group { at, names } => {
+                let path = last_of_group(*at, names, work)?;
                 work.insert(self.segment, hl7::Place::After(&path))?
             }
         };
@@ -134,6 +156,34 @@ impl Action for Insert {
     fn may_touch(&self, place: &Place) -> bool {
         place.path().segment == self.segment
     }
+}
+
+/// The segment that the new one goes beside; in a group, `[*]` is the first or the last of it.
+fn neighbour_now(place: &Place, work: &Work<'_>, after: bool) -> Result<Path, Fault> {
+    let mut paths = work.by_segment(place)?;
+    let path = if after { paths.pop() } else { paths.into_iter().next() };
+    Ok(path.unwrap_or_else(|| work.path(place).into_owned()))
+}
+
+/// The last segment of the group that a loop is at: the current one, when nothing belongs to it.
+fn last_of_group(at: usize, names: &[SegmentName], work: &Work<'_>) -> Result<Path, Fault> {
+    let (message, range) = (work.message(), place::group(work.message(), work.cursors(), at));
+    let mut last = work.cursors().get(at).map(|cursor| {
+        (range.start.saturating_sub(1), Path::of_segment(cursor.segment), cursor.occurrence)
+    });
+    for name in names {
+        let members = place::members_of(message, *name, &range);
+        let position = message.positions(*name).take(members.last()).last();
+        if let Some(position) = position.filter(|_| members.count > 0)
+            && last.as_ref().is_none_or(|(found, ..)| position > *found)
+        {
+            last = Some((position, Path::of_segment(*name), members.last()));
+        }
+    }
+    let Some((_, path, occurrence)) = last else {
+        return Err(Fault::new("R0103", "the message has no such group"));
+    };
+    Ok(path.at(usize::from(place::countable(occurrence, &path)?)))
 }
 
 #[cfg(test)]

@@ -55,6 +55,24 @@ fn subcomponents(
     Ok(())
 }
 
+/// Is there one value at a path, without components or subcomponents below it? What is absent is one as well.
+pub(super) fn is_one(work: &Work<'_>, path: &Path) -> bool {
+    let Some(raw) = work.message().raw(path) else { return true };
+    if path.field.is_none() || !may_have_parts(work, raw) {
+        return path.field.is_some();
+    }
+    let component = path.component.unwrap_or(1);
+    let parts = [
+        path.component.is_none().then(|| Path { component: Some(2), ..path.clone() }),
+        path.subcomponent.is_none().then(|| Path {
+            component: Some(component),
+            subcomponent: Some(2),
+            ..path.clone()
+        }),
+    ];
+    parts.into_iter().flatten().all(|part| work.message().raw(&part).is_none())
+}
+
 /// Whether the bytes of a separator are in a value at all, which nearly always answers the question.
 fn may_have_parts(work: &Work<'_>, raw: &[u8]) -> bool {
     let delimiters = work.message().delimiters();

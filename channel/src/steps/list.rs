@@ -62,22 +62,39 @@ impl StepList {
     /// Runs the steps in order, until one stops the message.
     pub(crate) fn run(&self, work: &mut Work<'_>) -> Result<(), Stop> {
         for step in &self.steps {
-            work.check_budget()?;
-            work.begin(step.mark, step.verb);
-            let result = step.run(work);
-            work.end(match &result {
-                Ok(true) => Did::Ran,
-                Ok(false) => Did::NotAsked,
-                Err(Stop::Filtered(_)) => Did::Stopped,
-                Err(Stop::Failed(..)) => Did::Failed,
-                Err(Stop::OverBudget) => Did::OutOfTime,
-            });
-            result?;
+            step.run_noted(work)?;
             if work.is_gone() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Runs the steps from one on, and says where to go on when they came to one that splits: every part has to come there before
+    /// any goes on, since only then it is known how many there are.
+    pub(crate) fn run_from(&self, from: usize, work: &mut Work<'_>) -> Result<Option<usize>, Stop> {
+        for (at, step) in self.steps.iter().enumerate().skip(from) {
+            step.run_noted(work)?;
+            if step.action.splits() {
+                return Ok(Some(at + 1));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the steps begin that run for each part by itself; none when nothing splits.
+    fn after_split(&self) -> Option<usize> {
+        self.steps.iter().rposition(|step| step.action.splits()).map(|at| at + 1)
+    }
+
+    pub(crate) fn splits(&self) -> bool {
+        self.after_split().is_some()
+    }
+
+    /// Can one of the steps that run for each part by itself change what is read at a place?
+    pub(crate) fn may_touch_parts(&self, place: &Place) -> bool {
+        let parts = self.after_split().and_then(|from| self.steps.get(from..)).unwrap_or_default();
+        parts.iter().any(|step| step.action.may_touch(place))
     }
 
     /// Can one of the steps change what is read at a place?
@@ -125,6 +142,21 @@ impl Step {
             Some(condition) => Some(condition?),
         };
         Some(Step { mark, verb: decl.name, when, action: action? })
+    }
+
+    /// Runs it, with a note of what it did when someone wants to know.
+    fn run_noted(&self, work: &mut Work<'_>) -> Result<(), Stop> {
+        work.check_budget()?;
+        work.begin(self.mark, self.verb);
+        let result = self.run(work);
+        work.end(match &result {
+            Ok(true) => Did::Ran,
+            Ok(false) => Did::NotAsked,
+            Err(Stop::Filtered(_)) => Did::Stopped,
+            Err(Stop::Failed(..)) => Did::Failed,
+            Err(Stop::OverBudget) => Did::OutOfTime,
+        });
+        result.map(|_| ())
     }
 
     /// Whether it ran: false when its `when` did not hold.

@@ -1,9 +1,10 @@
+use super::miss::{MISS, Miss};
 use super::{Action, StepDecl};
 use crate::compiler::Compiler;
 use crate::failure::Fault;
 use crate::place::Place;
 use crate::work::{Stop, Work};
-use config::{Choice, CodeTable, Field, Kind, Name, Section};
+use config::{CodeTable, Field, Kind, Name, Section};
 use hl7::Path;
 use std::sync::Arc;
 
@@ -34,46 +35,31 @@ pub(super) const DECL: StepDecl = StepDecl {
     compile,
 };
 
-const MISS: &[Choice] = &[
-    Choice { name: "fail", doc: "The step fails, and with it the message." },
-    Choice { name: "keep", doc: "The value stays as it is." },
-    Choice { name: "clear", doc: "The value becomes empty." },
-];
-
 struct Map {
     place: Place,
     table: Arc<CodeTable>,
     miss: Miss,
-}
-
-enum Miss {
-    Fail,
-    Keep,
-    Clear,
-    Otherwise(String),
+    /// The code for every value that is not in the table; with it, nothing is a miss.
+    otherwise: Option<String>,
 }
 
 fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn Action>> {
     let place = section.text("map").and_then(|text| compiler.target(text));
-    let miss = match (section.choice("miss"), section.text("otherwise")) {
-        (Some(_), Some(_)) => {
-            let error = compiler.diags().error(
-                "C0320",
-                section.span_of("otherwise"),
-                "`miss` and `otherwise` exclude each other",
-            );
-            error.label("with this, nothing is a miss").help("leave out one of them");
-            return None;
-        }
-        (_, Some(text)) => Miss::Otherwise(text.value.clone()),
-        (Some("keep"), None) => Miss::Keep,
-        (Some("clear"), None) => Miss::Clear,
-        (_, None) => Miss::Fail,
-    };
+    let otherwise = section.text("otherwise").map(|text| text.value.clone());
+    if section.choice("miss").is_some() && otherwise.is_some() {
+        let error = compiler.diags().error(
+            "C0320",
+            section.span_of("otherwise"),
+            "`miss` and `otherwise` exclude each other",
+        );
+        error.label("with this, nothing is a miss").help("leave out one of them");
+        return None;
+    }
+    let miss = Miss::of(section);
     // An unknown table was reported when the step was read.
     let name = Name::new(&section.text("with")?.value).ok()?;
     let table = compiler.tables().table(&name)?;
-    Some(Box::new(Map { place: place?, table, miss }))
+    Some(Box::new(Map { place: place?, table, miss, otherwise }))
 }
 
 impl Action for Map {
@@ -92,15 +78,14 @@ impl Map {
         if let Some(to) = self.table.get(&text) {
             return work.set(path, to);
         }
-        match &self.miss {
-            Miss::Fail => {
-                let said = format!("{path} is not in code table `{}`", self.table.name());
-                Err(Fault::new("R0110", said).value(text))
-            }
-            Miss::Keep => Ok(()),
-            Miss::Clear => work.clear(path),
-            Miss::Otherwise(to) => work.set(path, to),
+        if let Some(to) = &self.otherwise {
+            return work.set(path, to);
         }
+        let text = text.into_owned();
+        self.miss.settle(work, path, || {
+            let said = format!("{path} is not in code table `{}`", self.table.name());
+            Fault::new("R0110", said).value(text)
+        })
     }
 }
 

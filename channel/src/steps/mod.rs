@@ -2,6 +2,7 @@
 
 mod clear;
 mod copy;
+mod date;
 mod default;
 mod delete;
 mod drop;
@@ -13,11 +14,16 @@ mod leaves;
 mod list;
 mod lower;
 mod map;
+mod miss;
 mod move_value;
+mod number;
+mod pad;
+mod renumber;
 mod replace;
 mod require;
 mod script;
 mod set;
+mod split;
 mod trim;
 mod upper;
 
@@ -56,6 +62,11 @@ pub(crate) trait Action: Send + Sync {
         None
     }
 
+    /// Can it make several messages out of one?
+    fn splits(&self) -> bool {
+        false
+    }
+
     /// Does nothing that stands after it ever run?
     fn ends_everything(&self) -> bool {
         false
@@ -88,8 +99,13 @@ pub const STEPS: &[StepDecl] = &[
     trim::DECL,
     upper::DECL,
     lower::DECL,
+    pad::DECL,
+    number::DECL,
+    date::DECL,
     delete::DECL,
     insert::DECL,
+    renumber::DECL,
+    split::DECL,
     require::DECL,
     if_else::DECL,
     each::DECL,

@@ -6,7 +6,12 @@ use std::path::Path;
 
 fn tables() -> Shelf {
     let rows = "from,to,note\nA,B,\n";
-    Shelf::default().with("patient_class", rows).with("loinc", rows).with("registry_sex", rows)
+    let shelf =
+        Shelf::default().with("patient_class", rows).with("loinc", rows).with("registry_sex", rows);
+    let module = "export default function (msg) { msg.set('OBX-6', 'g/L'); }";
+    shelf
+        .with_script("oru-results/units.js", module)
+        .with_script("adt-in/step-3.js", "msg['PID']['PID.8'] = 'U';")
 }
 
 #[test]
@@ -52,4 +57,37 @@ fn every_code_that_is_used_is_explained() {
             .extend(quoted.filter(|code| config::codes::explain(code).is_err()).map(str::to_owned));
     }
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn parts_with_one_control_id_are_pointed_out_where_asked() {
+    let warned = |transform: &str, own: &str| {
+        let text = format!(
+            "[source]\n[transform]\nsteps = [{transform}]\n[[destination]]\nname = \"out\"\nsteps = [{own}]\n"
+        );
+        crate::site::warnings_of_ids(&text)
+    };
+    let set = "{ set = 'MSH-10', to = \"{MSH-10}-{part}\" }";
+    let split = "{ split = \"OBR\" }";
+    let warning = ["C0332 all parts go to `out` with one control id"];
+    assert_eq!(warned(split, ""), warning);
+    assert_eq!(warned(&format!("{set}, {split}"), "{ set = 'MSH-9', to = \"x\" }"), warning);
+    assert!(warned(&format!("{split}, {set}"), "").is_empty());
+    assert!(warned(split, &format!("{{ if = 'PID exists', then = [{set}] }}")).is_empty());
+    assert!(warned("", "").is_empty());
+}
+
+#[test]
+fn what_was_kept_of_the_whole_is_not_known_of_its_parts() {
+    let warned = |steps: &str, when: &str| {
+        let text = format!(
+            "[source]\n[transform]\nsteps = [{steps}]\n[[destination]]\nname = \"out\"\nwhen = '{when}'\n"
+        );
+        !compile(&text, &Shelf::default()).1.is_empty()
+    };
+    let (kept, split) = ("{ keep = 'OBX-11 = \"F\"' }", "{ split = \"OBR\" }");
+    assert!(warned(kept, "OBX-11 = \"X\""));
+    assert!(!warned(&format!("{kept}, {split}"), "OBX-11 = \"X\""));
+    assert!(warned(&format!("{split}, {kept}"), "OBX-11 = \"X\""));
+    assert!(warned(&format!("{{ keep = 'MSH-9.1 = \"A\"' }}, {split}"), "MSH-9.1 = \"B\""));
 }

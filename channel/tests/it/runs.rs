@@ -23,15 +23,41 @@ impl Budget for Questions {
     }
 }
 
+/// Every step of the language, those that fail on what cannot be read after those that do not.
 const BUSY: &str = r#"
+  { keep = 'MSH exists' },
+  { drop = true, when = 'ZQX exists' },
   { trim = ['PID-5', 'OBX[*]-5'] },
-  { upper = 'PID-5.1', when = 'PID-5.1 exists' },
-  { default = 'PID-8', to = "U", when = 'PID exists' },
-  { each = "OBX", do = [{ delete = 'OBX', when = 'OBX-11 = "X"' }, { replace = 'OBX-5', regex = '^<', to = "" }] },
-  { copy = 'PID-3', to = 'PID-2' },
+  { split = "OBR" },
+  { each = "OBR", with = ["OBX", "NTE"], do = [
+    { insert = "NTE", fields = ["", "", "{OBR-4.1}"], when = 'OBX exists and not (NTE exists)' },
+    { each = "OBX", with = "NTE", do = [{ delete = ['OBX', 'NTE'], when = 'OBX-11 = "X"' }, { replace = 'OBX-5', regex = '^<', to = "" }] },
+    { clear = 'NTE[*]-2' },
+    { renumber = 'NTE-1' },
+  ] },
+  { renumber = 'OBX-1', within = "OBR" },
+  { copy = 'PID-3', to = 'PID-2', when = 'PID exists' },
+  { move = 'PID-4', to = 'PID-3[2]', when = 'PID-4 exists' },
   { clear = 'MSH-8' },
+  { set = 'MSH-10', to = "{MSH-10}-{part}" },
   { map = 'PV1-2', with = "codes", miss = "keep" },
+  { date = ['MSH-7', 'PID-7', 'OBR[*]-7'], from = ["hl7", "dd.MM.yyyy"], zone = "America/Chicago", to_zone = "UTC", miss = "keep" },
+  { number = 'OBX[*]-5[*]', decimal = ",", factor = "0.0555", places = 2, miss = "keep" },
+  { default = 'PID-8', to = "U", when = 'PID exists' },
+  { if = 'PV1-2 = "I"', then = [{ delete = 'PV2' }], else = [{ clear = 'PV1-3' }] },
+  { pad = 'PID-3[*].1', width = 10, when = 'not (PID-3[*].1 contains "&")' },
+  { upper = 'PID-5.1', when = 'PID-5.1 exists' },
+  { lower = 'PID-11[*]' },
+  { script = "busy/all.js" },
+  { require = 'MSH-9 exists', error = "a message without a type" },
 "#;
+
+#[test]
+fn the_busy_channel_has_every_step() {
+    for step in channel::steps() {
+        assert!(BUSY.contains(&format!("{{ {} = ", step.name)), "{}", step.name);
+    }
+}
 
 #[test]
 fn what_no_step_changes_is_as_received() {
@@ -146,12 +172,72 @@ fn real_messages_run_twice_with_the_same_result() {
 
 proptest! {
     #[test]
-    fn any_bytes_run_twice_with_the_same_result(segments in "(PID|OBX|PV1|MSH|[\\r\\n|^~&\\\\\" A-Z0-9é]){0,80}") {
+    fn any_bytes_run_twice_with_the_same_result(segments in "(PID|ORC|OBR|OBX|NTE|PV1|MSH|[\\r\\n|^~&\\\\\" A-Z0-9é]){0,80}") {
         let channel = steps(BUSY);
         let received = format!("MSH|^~\\&|\r{segments}").into_bytes();
         let run = || channel.program().run(channel.message(received.clone()), &Unlimited).verdict;
         let first = run();
         prop_assert!(same(&first, &run()));
         prop_assert!(same(&first, &channel.program().trace(channel.message(received.clone()), &Unlimited).verdict));
+    }
+
+    #[test]
+    fn a_split_loses_and_changes_nothing(segments in "((PID|ORC|OBR|OBX|NTE)?[|^~é\\xFF A-Z]{0,6}(\r\n|\r|\n)){0,40}(OBR)?", head in "(MSH\\|\\^~)?") {
+        let channel = steps("{ split = \"OBR\" }");
+        let received = format!("{head}{segments}").into_bytes();
+        let whole = channel.message(received.clone());
+        let outputs = match channel.program().run(channel.message(received.clone()), &Unlimited).verdict {
+            Verdict::Route(outputs) => outputs,
+            _ => panic!("routed"),
+        };
+        let name = hl7::SegmentName::new("OBR").unwrap();
+        prop_assert_eq!(outputs.len(), whole.positions(name).count().max(1));
+        let shown = |message: &hl7::Message| -> Vec<Vec<u8>> {
+            message.segments().map(|segment| segment.bytes.to_vec()).collect()
+        };
+        let parts: Vec<Vec<Vec<u8>>> =
+            outputs.iter().map(|output| shown(&channel.message(output.bytes(&received).to_vec()))).collect();
+        let all = shown(&whole);
+        // The head is what all begin with; after it the groups are the whole again, one after the other.
+        let groups: usize = parts.iter().map(Vec::len).sum();
+        let head = if parts.len() > 1 { (groups - all.len()) / (parts.len() - 1) } else { 0 };
+        let again: Vec<Vec<u8>> = parts.iter().enumerate().flat_map(|(at, part)| {
+            part.iter().skip(if at == 0 { 0 } else { head }).cloned()
+        }).collect();
+        prop_assert!(parts.iter().all(|part| part[..head] == all[..head]));
+        prop_assert_eq!(again, all);
+    }
+
+    #[test]
+    fn a_segment_belongs_to_the_last_one_before_it(kinds in proptest::collection::vec(0usize..4, 0..30)) {
+        let channel = steps(r#"{ each = "OBR", with = ["OBX", "NTE"], do = [
+            { set = 'OBX[*]-2', to = "{OBR-1}" },
+            { each = "OBX", with = "NTE", do = [{ set = 'NTE[*]-2', to = "{OBR-1}/{OBX-1}" }] },
+        ] }"#);
+        let (mut received, mut expected) = ("MSH|^~\\&|\r".to_owned(), "MSH|^~\\&|\r".to_owned());
+        let (mut order, mut result) = (None, None);
+        for (at, kind) in kinds.into_iter().enumerate() {
+            let name = ["OBR", "OBX", "NTE", "PID"][kind];
+            let plain = format!("{name}|{at}");
+            received += &format!("{plain}\r");
+            let belongs = match (kind, order, result) {
+                (0, ..) => {
+                    (order, result) = (Some(at), None);
+                    None
+                }
+                (1, order, _) => {
+                    result = Some(at);
+                    order.map(|order| format!("{order}"))
+                }
+                (2, Some(order), Some(result)) => Some(format!("{order}/{result}")),
+                _ => None,
+            };
+            expected += &belongs.map_or(format!("{plain}\r"), |belongs| format!("{plain}|{belongs}\r"));
+        }
+        let message = channel.message(received.clone().into_bytes());
+        let Verdict::Route(outputs) = channel.program().run(message, &Unlimited).verdict else {
+            panic!("routed");
+        };
+        prop_assert_eq!(String::from_utf8_lossy(outputs[0].bytes(received.as_bytes())), expected);
     }
 }

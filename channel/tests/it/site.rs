@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Code tables by name.
+/// Code tables by name, and scripts by path.
 #[derive(Default)]
-pub struct Shelf(BTreeMap<Name, Arc<CodeTable>>);
+pub struct Shelf {
+    tables: BTreeMap<Name, Arc<CodeTable>>,
+    scripts: BTreeMap<String, Arc<str>>,
+}
 
 impl Shelf {
     /// Adds a table of `from,to` rows.
@@ -16,31 +19,48 @@ impl Shelf {
         let name = Name::new(name).unwrap();
         let path = format!("tables/{name}.csv");
         let table = CodeTable::parse(name.clone(), &path, text, &mut Diagnostics::new()).unwrap();
-        self.0.insert(name, Arc::new(table));
+        self.tables.insert(name, Arc::new(table));
         self
     }
 
-    /// Every `.csv` of a folder.
-    pub fn read(folder: &Path) -> Shelf {
-        let files =
-            std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-        files.filter(|path| path.extension().is_some_and(|kind| kind == "csv")).fold(
-            Shelf::default(),
-            |shelf, path| {
-                let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-                shelf.with(&name, &std::fs::read_to_string(&path).unwrap())
-            },
-        )
+    /// Adds a script.
+    pub fn with_script(mut self, path: &str, text: &str) -> Shelf {
+        self.scripts.insert(path.to_owned(), Arc::from(text));
+        self
     }
+
+    /// Every `.csv` of a folder, and every `.js` of the folders in it.
+    pub fn read(folder: &Path) -> Shelf {
+        let mut shelf = Shelf::default();
+        for path in entries(folder) {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            if path.extension().is_some_and(|kind| kind == "csv") {
+                shelf = shelf.with(&name, &std::fs::read_to_string(&path).unwrap());
+            }
+            for script in entries(&path) {
+                let path = format!("{name}/{}", script.file_name().unwrap().to_str().unwrap());
+                shelf = shelf.with_script(&path, &std::fs::read_to_string(&script).unwrap());
+            }
+        }
+        shelf
+    }
+}
+
+fn entries(folder: &Path) -> Vec<std::path::PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
 }
 
 impl Tables for Shelf {
     fn table(&self, name: &Name) -> Option<Arc<CodeTable>> {
-        self.0.get(name).cloned()
+        self.tables.get(name).cloned()
     }
 
     fn names(&self) -> Vec<Name> {
-        self.0.keys().cloned().collect()
+        self.tables.keys().cloned().collect()
+    }
+
+    fn script(&self, path: &str) -> Option<Arc<str>> {
+        self.scripts.get(path).cloned()
     }
 }
 
@@ -65,15 +85,46 @@ pub fn compile(text: &str, tables: &Shelf) -> (Option<Channel>, Diagnostics) {
     (channel.filter(|_| !diags.has_errors()), diags)
 }
 
+/// What is warned of when the destinations of a channel know messages by their control ids.
+pub fn warnings_of_ids(text: &str) -> Vec<String> {
+    let channel = channel(text, &Shelf::default());
+    let mut diags = Diagnostics::new();
+    let root = parse_toml(&mut diags, "channel.toml", text.to_owned()).unwrap();
+    let top = Section::read(&root, &[CHANNEL_FIELDS], &Scope::none(), &mut diags);
+    for table in top.tables("destination") {
+        let section = Section::read(table, &[DESTINATION_FIELDS], &Scope::none(), &mut diags);
+        channel.program().warn_of_one_control_id(&section, &mut diags);
+    }
+    diags.sorted().iter().map(|found| format!("{} {}", found.code(), found.title())).collect()
+}
+
 /// Compiles what must be right.
 pub fn channel(text: &str, tables: &Shelf) -> Channel {
     let (channel, diags) = compile(text, tables);
     channel.unwrap_or_else(|| panic!("{}", diags.render(false)))
 }
 
+/// Looks at everything that a message has, and changes nothing that is there.
+const ALL: &str = r#"
+export default function (msg, ctx) {
+  for (const obr of msg.all("OBR")) {
+    for (const obx of obr.all("OBX")) {
+      let number = null;
+      try { number = obx.number("OBX-5"); } catch (odd) { ctx.note(String(odd)); }
+      try { obx.time("OBX-14"); obx.repeats("OBX-5"); obx.get("OBX-3.1"); } catch (odd) { ctx.note(String(odd)); }
+      if (number !== null && number !== number) throw new Error("no number");
+    }
+  }
+  const made = msg.add("ZQS");
+  made.set("ZQS-1", ctx.part);
+  ctx.note(ctx.table("codes").get("IN"));
+}
+"#;
+
 /// A channel of these steps and one destination that wants everything.
 pub fn steps(steps: &str) -> Channel {
     let tables = Shelf::default().with("codes", "from,to,note\nIN,I,\nX,|^~\\&|,\n");
+    let tables = tables.with_script("busy/all.js", ALL);
     channel(
         &format!("[source]\n[transform]\nsteps = [\n{steps}\n]\n[[destination]]\nname = \"out\"\n"),
         &tables,

@@ -96,6 +96,9 @@ fn alike(a: &Failure, b: &Failure) -> bool {
 fn tell_output(story: &mut String, channel: &Channel, output: &Output, received: &[u8]) {
     let name = &channel.program().destinations()[output.destination];
     let _ = write!(story, "to {name}");
+    if output.part > 1 {
+        let _ = write!(story, ", part {}", output.part);
+    }
     if !output.order_keys.is_empty() {
         let keys: Vec<String> =
             output.order_keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
@@ -136,7 +139,8 @@ fn tell_note(story: &mut String, note: &Note) {
         Did::Failed => "failed",
         Did::OutOfTime => "out of time",
     };
-    let _ = writeln!(story, "{indent}{}{number} {}: {did}", note.part, note.verb);
+    let of = note.number.map(|number| format!(" of part {number}")).unwrap_or_default();
+    let _ = writeln!(story, "{indent}{}{number} {}{of}: {did}", note.part, note.verb);
     let shown = |value: &Option<String>| {
         value.as_ref().map_or("nothing".to_owned(), |value| format!("{value:?}"))
     };
@@ -147,5 +151,8 @@ fn tell_note(story: &mut String, note: &Note) {
     for change in &note.changes {
         let (before, after) = (shown(change.before.expose_phi()), shown(change.after.expose_phi()));
         let _ = writeln!(story, "{indent}  {}: {before} -> {after}", change.path);
+    }
+    for said in &note.said {
+        let _ = writeln!(story, "{indent}  says {:?}", said.expose_phi());
     }
 }

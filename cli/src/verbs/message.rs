@@ -174,6 +174,10 @@ fn steps(answer: &Value) -> String {
             Some(step) => format!("{} {step} (line {})", text(note, "part"), number(note, "line")),
             None => text(note, "part").to_owned(),
         };
+        let place = match maybe(note, "number") {
+            Some(part) => format!("part {part}, {place}"),
+            None => place,
+        };
         out.push_str(&format!("{indent}{place}: {} {}\n", text(note, "verb"), text(note, "did")));
         for operand in list(note, "operands") {
             out.push_str(&format!(

@@ -250,6 +250,13 @@ pub(super) fn read(
         tables,
         diagnostics,
     );
+    if let Some(channel) = &channel {
+        let read = destinations.iter().flatten();
+        // An MLLP receiver knows a message that is sent again by its control id.
+        for (_, section) in read.filter(|(kind, _)| *kind == "mllp") {
+            channel.program().warn_of_one_control_id(section, diagnostics);
+        }
+    }
     let source_span = source
         .as_ref()
         .map(|(kind, section)| section.span_of(if *kind == "file" { "folder" } else { "listen" }));

@@ -182,7 +182,8 @@ proptest! {
     }
 
     #[test]
-    fn a_split_loses_and_changes_nothing(segments in "((PID|ORC|OBR|OBX|NTE)?[|^~é\\xFF A-Z]{0,6}(\r\n|\r|\n)){0,40}(OBR)?", head in "(MSH\\|\\^~)?") {
+    fn a_split_loses_and_changes_nothing(segments in "((PID|ORC|OBR|OBX|NTE)?[|^~é\\xFF A-Z]{0,6}(\r\n|\r|\n)){0,40}(OBR)?", head in "MSH\\|\\^~[|A-Z]{0,3}(\r\n|\r|\n)") {
+        // The first line end of a message says how the rest is read, so parts that repeat it are read alike.
         let channel = steps("{ split = \"OBR\" }");
         let received = format!("{head}{segments}").into_bytes();
         let whole = channel.message(received.clone());

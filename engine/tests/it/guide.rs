@@ -3,7 +3,7 @@
 use crate::markdown::{Block, blocks};
 use crate::operations::private;
 use crate::{effects, read, top};
-use config::{Diagnostics, Name, SiteFile};
+use config::{Diagnostics, Name, ScriptFile, SiteFile};
 use engine::site::{self, ChannelFile, ChannelPlan, Surroundings};
 use std::path::Path;
 
@@ -19,12 +19,18 @@ fn file_of(block: &Block) -> Option<&str> {
     first.ends_with(".toml").then_some(first)
 }
 
+/// The script that a block is, by its first line.
+fn script_of(block: &Block) -> Option<&str> {
+    block.text.lines().next()?.strip_prefix("// ").filter(|path| path.ends_with(".js"))
+}
+
 /// The site that the guide builds.
 fn site_of(blocks: &[Block], root: &Path) {
     for block in blocks {
         let path = match block.language.as_str() {
             "toml" => file_of(block).map(str::to_owned),
             "csv" => Some(table_of(block)),
+            "js" => script_of(block).map(str::to_owned),
             _ => None,
         };
         let Some(path) = path.map(|path| root.join(path)) else { continue };
@@ -64,9 +70,14 @@ fn compile(
         name: Name::new("guide").unwrap(),
         text,
         tables: tables.collect(),
-        scripts: Vec::new(),
+        scripts: blocks.iter().filter_map(script).collect(),
     };
     site::compile(file, surroundings)
+}
+
+fn script(block: &Block) -> Option<ScriptFile> {
+    let path = script_of(block)?.strip_prefix("channels/")?.to_owned();
+    Some(ScriptFile { path, text: block.text.clone() })
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod alerts;
 pub mod backups;
+pub mod bench;
 pub mod doctor;
 pub mod keys;
 pub mod registry;
@@ -42,6 +43,10 @@ pub enum Verb {
     Listen(Listen),
     /// Show a message as a tree of segments and fields
     View(View),
+    /// Run the tests beside the channels of a site
+    Test(bench::Test),
+    /// Run a message through a channel, step by step; nothing is stored or sent
+    Run(bench::Run),
     /// Copy messages without the people in them: invented names, numbers and dates in their places
     Deidentify(Deidentify),
     /// Show channels, destinations and what became of their messages

@@ -57,6 +57,8 @@ fn run(verb: Verb) -> Outcome {
         Verb::Schema(args) => verbs::schema::run(&args),
         Verb::Explain(args) => verbs::explain::run(&args),
         Verb::View(args) => verbs::view::run(&args),
+        Verb::Test(args) => verbs::test::run(&args),
+        Verb::Run(args) => verbs::run::run(&args),
         Verb::Deidentify(args) => wait(false, verbs::deidentify::run(args)),
         Verb::Serve(args) => wait(true, verbs::serve::run(args)),
         Verb::Send(args) => wait(true, verbs::send::run(args)),

@@ -269,10 +269,11 @@ pub fn body(bytes: &[u8]) -> Value {
 }
 
 pub fn trace(trace: &Trace) -> Value {
-    json!({ "steps": trace.notes.iter().map(note).collect::<Vec<_>>(), "verdict": trace.verdict })
+    json!({ "steps": trace.notes.iter().map(step_note).collect::<Vec<_>>(), "verdict": trace.verdict })
 }
 
-fn note(note: &Note) -> Value {
+/// What one step did, values included.
+pub fn step_note(note: &Note) -> Value {
     let operands: Vec<Value> = note
         .operands
         .iter()

@@ -14,7 +14,7 @@ pub mod service;
 mod socket;
 mod views;
 
-pub use json::audit_report;
+pub use json::{audit_report, step_note};
 pub use listener::Listener;
 pub use problem::Problem;
 pub use routes::{Call, Needs, Route, document, router, table};

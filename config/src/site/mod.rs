@@ -4,11 +4,13 @@ mod exposure;
 mod files;
 mod paths;
 mod secrets;
+mod tests;
 
 pub use exposure::{Exposure, exposures, exposures_of};
 pub use files::{ScriptFile, SiteFile, SiteFiles};
 pub use paths::Paths;
 pub use secrets::{SecretError, Secrets};
+pub use tests::{TestFolder, test_folders};
 
 /// The name of this machine.
 pub fn host_name() -> String {

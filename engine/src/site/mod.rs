@@ -7,6 +7,7 @@ mod hops;
 mod kinds;
 pub mod reference;
 mod schema;
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use channel_file::{ChannelFile, ChannelPlan, DestinationPlan, compile};
 pub use hops::Hops;
 pub use kinds::{destinations, sources};
 pub use schema::{channel_schema, server_schema};
+pub use tests::{Tested, test};
 
 use crate::alerts::SinkSettings;
 use connectors::syslog::SyslogSettings;

@@ -1,0 +1,52 @@
+//! Arguments of the verbs with which a channel is written: tests, trial runs.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Format;
+
+#[derive(Args)]
+pub struct Test {
+    /// The site's folder
+    #[arg(default_value = ".")]
+    pub site: PathBuf,
+    /// Only these channels
+    #[arg(value_name = "CHANNEL")]
+    pub channels: Vec<String>,
+    /// Only tests whose names hold this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Write what comes out into the tests that fail: what is expected from now on
+    #[arg(long)]
+    pub accept: bool,
+    /// Go on: run again when a file of the site changes
+    #[arg(long, conflicts_with = "accept")]
+    pub watch: bool,
+    /// How to say what came of them
+    #[arg(long, value_enum, default_value_t = TestFormat::Text)]
+    pub format: TestFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TestFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+    /// For build servers: JUnit's XML
+    Junit,
+}
+
+#[derive(Args)]
+pub struct Run {
+    /// The channel
+    pub channel: String,
+    /// A file with HL7 messages; `-` for standard input
+    pub file: PathBuf,
+    /// The site's folder
+    #[arg(long, default_value = ".")]
+    pub site: PathBuf,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}

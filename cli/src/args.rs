@@ -73,8 +73,14 @@ pub enum Verb {
     Retry(Control),
     /// Go the way to a destination step by step, and send it a message if asked
     TestConnection(TestConnection),
+    /// Show what the site's files would change, by part
+    Diff(bench::Diff),
     /// Put the site's files into force
     Apply(Apply),
+    /// List the revisions of a channel, newest first
+    Revisions(bench::Revisions),
+    /// Put an earlier revision of a channel into force again
+    Revert(bench::Revert),
     /// Certificates: the internal authority, and others that are trusted
     Ca(registry::Ca),
     /// The systems that may connect over mutual TLS
@@ -591,6 +597,9 @@ pub struct Apply {
     /// Show what would change, and do nothing
     #[arg(long)]
     pub preview: bool,
+    /// The beginning of the hash of the revision that you expect to run; nothing is applied when it is another one by now
+    #[arg(long, value_name = "CHANNEL=HASH")]
+    pub expect: Vec<String>,
     #[command(flatten)]
     pub target: Target,
 }

@@ -98,6 +98,9 @@ fn run(verb: Verb) -> Outcome {
         Verb::Restore(args) => wait(false, verbs::backup::restore(args)),
         Verb::TestConnection(args) => wait(false, verbs::test_connection::run(args)),
         Verb::Apply(args) => wait(false, verbs::apply::run(args)),
+        Verb::Diff(args) => wait(false, verbs::revisions::diff(args)),
+        Verb::Revisions(args) => wait(false, verbs::revisions::list_revisions(args)),
+        Verb::Revert(args) => wait(false, verbs::revisions::revert(args)),
     }
 }
 

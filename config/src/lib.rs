@@ -6,6 +6,7 @@
 mod address;
 mod alerts;
 mod api;
+mod applying;
 mod audit;
 mod backup;
 mod code_table;
@@ -36,6 +37,7 @@ mod vars;
 pub use address::Address;
 pub use alerts::{AlertLimits, Alerts};
 pub use api::{Api, ApiTls, PrivateKey, SecondFactorPolicy};
+pub use applying::TestGate;
 pub use audit::{Audit, AuditArchive};
 pub use backup::Backup;
 pub use code_table::CodeTable;

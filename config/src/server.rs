@@ -1,5 +1,6 @@
 use crate::alerts::{ALERT_FIELDS, Alerts};
 use crate::api::{API_FIELDS, Api};
+use crate::applying::{APPLY_FIELDS, TestGate};
 use crate::audit::{AUDIT_FIELDS, Audit, SHORT_AUDIT};
 use crate::backup::{BACKUP_FIELDS, Backup};
 use crate::diagnostics::Diagnostics;
@@ -67,6 +68,8 @@ pub struct Server {
     pub disk_reserve: Option<u64>,
     /// From when on something is an alert, and who is told.
     pub alerts: Alerts,
+    /// What the tests beside a channel decide when it is applied.
+    pub tests: TestGate,
     /// The table of `[syslog]`; whoever sends there reads it.
     pub syslog: Option<Table>,
 }
@@ -89,6 +92,7 @@ pub const SERVER_FIELDS: &[Field] = &[
     Field::optional("retention", "How long messages stay in the store.", Kind::Section(RETENTION_FIELDS)),
     Field::optional("backup", "Backups of the store.", Kind::Section(BACKUP_FIELDS)),
     Field::optional("limits", "What the engine may use.", Kind::Section(LIMIT_FIELDS)),
+    Field::optional("apply", "What is looked at before a channel is put into force.", Kind::Section(APPLY_FIELDS)),
     Field::optional("syslog", "Where the audit log and the engine's own are sent besides.", Kind::Table("syslog")),
     Field::optional("alerts", "What somebody should look at, and who is told.", Kind::Section(ALERT_FIELDS)),
 ];
@@ -181,7 +185,7 @@ impl Server {
         };
         let (engine, store) = (part("server", ENGINE_FIELDS), part("store", STORE_FIELDS));
         let (api, limits) = (part("api", API_FIELDS), part("limits", LIMIT_FIELDS));
-        let audit = part("audit", AUDIT_FIELDS);
+        let (audit, applying) = (part("audit", AUDIT_FIELDS), part("apply", APPLY_FIELDS));
         let (alerts, retention) =
             (part("alerts", ALERT_FIELDS), part("retention", RETENTION_FIELDS));
 
@@ -216,6 +220,7 @@ impl Server {
             backup: backup.transpose().ok()?,
             disk_reserve: limits.size("disk_reserve"),
             alerts: Alerts::read(&alerts)?,
+            tests: TestGate::read(&applying),
             syslog: section.table_of("syslog").cloned(),
         };
         let accepted = server.check_key(&engine, &store, diags);

@@ -6,13 +6,13 @@ mod registry;
 use channel::{Change, Did, Note};
 use config::Name;
 use engine::{
-    CertificateStatus, ChannelChange, ChannelStatus, DestinationStatus, Discarded, Replayed,
-    Status, Trace, Trial,
+    CertificateStatus, ChannelChange, ChannelStatus, Comparison, DestinationStatus, Discarded,
+    Replayed, Status, Trace, Trial,
 };
 use serde_json::{Map, Value, json};
 use store::{
     AttemptDetail, Child, DeadGroup, DeliveryDetail, Letter, MessageDetail, MessageSummary,
-    Messages, Reason, Revision, SealedText,
+    Messages, Reason, Revision, RevisionSummary, SealedText,
 };
 
 pub use audit::{audit_report, audit_standing};
@@ -340,6 +340,34 @@ pub fn replayed(done: &Replayed) -> Value {
 
 pub fn discarded(done: &Discarded) -> Value {
     json!({ "count": done.count, "refused": refused(&done.refused) })
+}
+
+pub fn comparison(found: &Comparison) -> Value {
+    let fates = found
+        .fates
+        .iter()
+        .map(|(was, is, count)| json!({ "was": was, "is": is, "messages": count }));
+    let fields = found.fields.iter().map(
+        |(destination, path, count)| json!({ "destination": destination, "path": path, "messages": count }),
+    );
+    json!({
+        "looked": found.looked,
+        "unreadable": found.unreadable,
+        "differ": found.differ,
+        "dispositions": fates.collect::<Vec<_>>(),
+        "fields": fields.collect::<Vec<_>>(),
+    })
+}
+
+pub fn revision(revision: &RevisionSummary) -> Value {
+    json!({
+        "id": revision.id.number(),
+        "hash": revision.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "author": revision.author,
+        "reason": revision.reason,
+        "engine_version": revision.engine_version,
+        "created_us": revision.created_us,
+    })
 }
 
 pub fn change(change: &ChannelChange) -> Value {

@@ -196,6 +196,11 @@ impl From<ApplyError> for Problem {
             }
             ApplyError::Hops(_) => Problem::conflict("hops", sentence)
                 .hint("nothing was changed; apply the channels together"),
+            ApplyError::Overtaken { .. } => Problem::conflict("overtaken", sentence)
+                .hint("nothing was changed; look at what runs now with `hilum diff`"),
+            ApplyError::Tests(_) => Problem::conflict("tests", sentence)
+                .hint("nothing was changed; `hilum test` shows what failed"),
+            ApplyError::NoRevision(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", sentence),
             ApplyError::NoChannel(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", sentence),
             ApplyError::Source { .. } => {
                 Problem::conflict("bind", sentence).hint("nothing was changed")

@@ -15,11 +15,12 @@ use std::sync::Arc;
 use auth::{Accounts, Asked, Permission, Permit, Registry, grants};
 use config::Name;
 use engine::{
-    ChannelChange, Discarded, Engine, ReplayOrder, Replayed, Selection, Status, Trace, Trial,
+    Applied, ChannelChange, Comparison, Discarded, Engine, ReplayOrder, Replayed, Selection,
+    Status, Trace, Trial,
 };
 use store::{
     Act, ActOutcome, Actor, Agreed, BodyOf, DeadGroup, DeliveryId, Flood, MessageDetail,
-    MessageFilter, MessageId, Messages, Page, Revision, Scope, Target,
+    MessageFilter, MessageId, Messages, Page, Revision, RevisionSummary, Scope, Target,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
@@ -392,10 +393,52 @@ impl Service {
         &self,
         permit: &Permit<grants::ChannelApply>,
         channels: &[Name],
+        expected: &[(Name, String)],
         why: &Why,
-    ) -> Result<Vec<ChannelChange>, Problem> {
+    ) -> Result<Applied, Problem> {
         let act = self.act(permit, "channel.apply", &reason_needed(why)?);
-        Ok(self.engine.apply(permit.scope(), act, channels).await?)
+        Ok(self.engine.apply(permit.scope(), act, channels, expected).await?)
+    }
+
+    /// Puts a stored revision into force again.
+    pub async fn revert(
+        &self,
+        permit: &Permit<grants::ChannelApply>,
+        channel: &Name,
+        revision: Option<&str>,
+        why: &Why,
+    ) -> Result<ChannelChange, Problem> {
+        let act = self.act(permit, "channel.revert", &reason_needed(why)?);
+        Ok(self.engine.revert(permit.scope(), act, channel, revision).await?)
+    }
+
+    /// What the file of a channel would change for its last messages. Recorded, though no value is shown.
+    pub async fn compare(
+        &self,
+        permit: &Permit<grants::ChannelRead>,
+        channel: &Name,
+        count: usize,
+    ) -> Result<Comparison, Problem> {
+        let target = Target {
+            kind: "channel",
+            id: Some(channel.to_string()),
+            channel: Some(channel.to_string()),
+        };
+        let act = self.act(permit, "channel.compared", &Why::default());
+        self.engine.store().record(&act, target, ActOutcome::Success, None).await?;
+        Ok(self.engine.compare(permit.scope(), channel, count).await?)
+    }
+
+    /// The revisions of a channel, the newest first.
+    pub async fn revisions(
+        &self,
+        permit: &Permit<grants::ChannelRead>,
+        channel: &Name,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<RevisionSummary>, Problem> {
+        let before = before.map(store::RevisionId::new);
+        Ok(self.engine.store().revisions(permit.scope(), channel, before, limit).await?)
     }
 }
 

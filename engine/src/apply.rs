@@ -5,17 +5,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use config::Name;
+use config::{Name, TestGate};
 use connectors::Source;
 use store::{Act, RevisionId, Scope, StoreError};
 
+use crate::differing;
 use crate::engine::Engine;
 use crate::recovery::engine_act;
 use crate::running::{self, Running, source_in_words};
-use crate::site::{self, ChannelPlan, Hops, Site};
+use crate::site::{self, ChannelFile, ChannelPlan, Hops, Site};
 
 /// How often `serve --dev` looks at the files.
 const FILES_EVERY: Duration = Duration::from_millis(500);
+
+/// Revisions among which one to go back to is looked for.
+const REVISIONS: usize = 500;
 
 /// Why nothing was applied.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,20 @@ pub enum ApplyError {
         /// What the system said.
         problem: String,
     },
+    /// Somebody has applied another revision since.
+    #[error("channel `{channel}` runs revision {runs} by now")]
+    Overtaken {
+        /// The channel.
+        channel: Name,
+        /// The hash of what runs.
+        runs: String,
+    },
+    /// Tests beside the channels fail, and the site wants them to pass.
+    #[error("{} of the tests beside the channels fail: {}", .0.len(), .0.join(", "))]
+    Tests(Vec<String>),
+    /// There is no such revision of the channel.
+    #[error("channel `{0}` has no such revision")]
+    NoRevision(Name),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,6 +95,17 @@ pub struct ChannelChange {
     pub revision: Option<String>,
 }
 
+/// What an apply has done.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// The channels, and what happened to each.
+    pub changes: Vec<ChannelChange>,
+    /// Tests beside them that passed.
+    pub passed: usize,
+    /// Tests that failed, as `channel/test`.
+    pub failed: Vec<String>,
+}
+
 /// Everything needed to bring one channel up to its file.
 struct Step {
     change: ChannelChange,
@@ -105,15 +134,117 @@ impl Engine {
         scope: &Scope,
         act: Act,
         channels: &[Name],
-    ) -> Result<Vec<ChannelChange>, ApplyError> {
+        expected: &[(Name, String)],
+    ) -> Result<Applied, ApplyError> {
         let _one_at_a_time = self.inner.applying.lock().await;
         self.refresh_certificates().await;
         let site = self.read_site(scope, channels)?;
         let steps = self.steps(&site, scope, channels);
         if steps.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Applied::default());
         }
+        self.check_expected(expected)?;
         self.check_hops(&steps)?;
+        let mut applied = self.test(&site, &steps).await?;
+        applied.changes = self.put_into_force(scope, &act, steps).await?;
+        Ok(applied)
+    }
+
+    /// Puts a stored revision into force again, as a revision of its own: the one that is named, or the last that was another.
+    pub async fn revert(
+        &self,
+        scope: &Scope,
+        act: Act,
+        channel: &Name,
+        revision: Option<&str>,
+    ) -> Result<ChannelChange, ApplyError> {
+        let _one_at_a_time = self.inner.applying.lock().await;
+        let running = self.channel(channel).filter(|_| scope.holds(channel.as_str()));
+        let running = running.ok_or_else(|| ApplyError::NoChannel(channel.to_string()))?;
+        let runs = running.file().hash();
+        let all = self.store().revisions(scope, channel, None, REVISIONS).await?;
+        let hex = |hash: &[u8]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let wanted = all.iter().find(|one| {
+            let hash = hex(&one.hash);
+            match revision {
+                Some(named) => hash.starts_with(named) || one.id.number().to_string() == named,
+                None => hash != runs,
+            }
+        });
+        let none = || ApplyError::NoRevision(channel.clone());
+        let stored = self.store().revision(scope, wanted.ok_or_else(none)?.id).await?;
+        let file = ChannelFile::stored(&stored.ok_or_else(none)?).ok_or_else(none)?;
+        let surroundings = site::Surroundings::read(&self.inner.paths, &self.inner.server);
+        let (plan, problems) = site::compile(file, &surroundings);
+        let plan = plan.ok_or_else(|| ApplyError::Broken(problems.render(false)))?;
+        let change = ChannelChange {
+            name: channel.clone(),
+            change: Change::Changed,
+            parts: parts(&running, &plan),
+            revision: Some(plan.file.hash()),
+        };
+        let reopen = running.source_settings() != plan.source;
+        let step =
+            Step { change: change.clone(), plan: Some(plan), running: Some(running), reopen };
+        let steps = vec![step];
+        self.check_hops(&steps)?;
+        self.put_into_force(scope, &act, steps).await?;
+        Ok(change)
+    }
+
+    /// Nobody has applied anything else to what is expected to run.
+    fn check_expected(&self, expected: &[(Name, String)]) -> Result<(), ApplyError> {
+        for (channel, hash) in expected {
+            let runs = self.channel(channel).map_or_else(String::new, |one| one.file().hash());
+            if hash.is_empty() || !runs.starts_with(hash.as_str()) {
+                let runs = runs.get(..12).unwrap_or("none").to_owned();
+                return Err(ApplyError::Overtaken { channel: channel.clone(), runs });
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the tests beside the channels that change, as far as the site wants that.
+    async fn test(&self, site: &Site, steps: &[Step]) -> Result<Applied, ApplyError> {
+        let gate = self.inner.server.tests;
+        let mut applied = Applied::default();
+        if gate == TestGate::Off {
+            return Ok(applied);
+        }
+        let root = site.paths.site.clone();
+        let plans: Vec<ChannelPlan> = steps.iter().filter_map(|step| step.plan.clone()).collect();
+        let run = move || {
+            plans
+                .iter()
+                .flat_map(|plan| {
+                    let tests = site::test(&root, plan).unwrap_or_default();
+                    let name = plan.file.name.clone();
+                    tests.into_iter().map(move |one| (format!("{name}/{}", one.name), one.passed()))
+                })
+                .collect::<Vec<_>>()
+        };
+        let tests = tokio::task::spawn_blocking(run).await;
+        let tests = tests.map_err(|_| ApplyError::Broken("a test broke off".to_owned()))?;
+        for (name, passed) in tests {
+            if passed {
+                applied.passed += 1;
+            } else {
+                applied.failed.push(name);
+            }
+        }
+        match gate == TestGate::Require && !applied.failed.is_empty() {
+            true => Err(ApplyError::Tests(applied.failed)),
+            false => Ok(applied),
+        }
+    }
+
+    /// Opens new sources, then stores each revision with its record, then swaps what runs.
+    async fn put_into_force(
+        &self,
+        scope: &Scope,
+        act: &Act,
+        steps: Vec<Step>,
+    ) -> Result<Vec<ChannelChange>, ApplyError> {
         let mut sources = self.open_new(&steps).await?;
         let mut changes = Vec::new();
         for step in steps {
@@ -123,11 +254,11 @@ impl Engine {
             match &step.plan {
                 Some(plan) => {
                     let revision =
-                        self.store().apply(scope, &act, name, plan.file.revision()).await?;
+                        self.store().apply(scope, act, name, plan.file.revision()).await?;
                     self.swap(&step, plan, revision, source).await?;
                 }
                 None => {
-                    self.store().retire(scope, &act, name).await?;
+                    self.store().retire(scope, act, name).await?;
                     self.end(&step).await?;
                 }
             }
@@ -137,7 +268,7 @@ impl Engine {
     }
 
     /// The site as its files are now. What lies outside the scope is as if it were not there.
-    fn read_site(&self, scope: &Scope, channels: &[Name]) -> Result<Site, ApplyError> {
+    pub(crate) fn read_site(&self, scope: &Scope, channels: &[Name]) -> Result<Site, ApplyError> {
         let (site, diagnostics) = site::check(&self.inner.paths.site, Some(&self.inner.paths.data));
         let concerns = |name: &Name| {
             scope.holds(name.as_str()) && (channels.is_empty() || channels.contains(name))
@@ -309,8 +440,8 @@ impl Engine {
                 }
                 seen = now;
                 let act = engine_act("channel.apply", "files changed, with --dev", engine.now_us());
-                match engine.apply(&Scope::All, act, &[]).await {
-                    Ok(changes) => changes.iter().for_each(|change| {
+                match engine.apply(&Scope::All, act, &[], &[]).await {
+                    Ok(applied) => applied.changes.iter().for_each(|change| {
                         tracing::info!(code = "channel.applied", channel = %change.name, change = change.change.as_str(), "applied");
                     }),
                     Err(error) => tracing::warn!(error = %error, "the changed files were not applied"),
@@ -383,7 +514,11 @@ fn parts(running: &Running, plan: &ChannelPlan) -> Vec<String> {
         }
     }
     if before.text != plan.file.text {
-        parts.push("text changed".to_owned());
+        let steps = differing::steps(&before.text, &plan.file.text);
+        if steps.is_empty() {
+            parts.push("text changed".to_owned());
+        }
+        parts.extend(steps);
     }
     parts
 }

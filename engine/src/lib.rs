@@ -13,7 +13,9 @@ mod budget;
 mod caution;
 mod certificates;
 mod clock;
+mod comparing;
 mod decide;
+mod differing;
 mod disk;
 mod dry_run;
 mod engine;
@@ -49,12 +51,13 @@ mod watch;
 
 pub use acts::{ActError, Discarded};
 pub use alerts::{RULES, Rule, SINKS, SinkSettings};
-pub use apply::{ApplyError, Change, ChannelChange};
+pub use apply::{Applied, ApplyError, Change, ChannelChange};
 pub use audit_log::keep_audit_log;
 pub use audit_retention::{AuditDue, RetentionError};
 pub use backups::{BackupRefused, BackupStanding, keep_backups};
 pub use certificates::{Accepted, CertificateStatus};
 pub use clock::Clock;
+pub use comparing::Comparison;
 /// What came of trying a destination.
 pub use connectors::Trial;
 pub use disk::{Disk, look as look_at_disk};

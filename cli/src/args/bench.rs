@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Format;
+use super::{Format, Target};
 
 #[derive(Args)]
 pub struct Test {
@@ -49,4 +49,39 @@ pub struct Run {
     pub site: PathBuf,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+#[derive(Args)]
+pub struct Diff {
+    /// Only these channels (default: all that differ)
+    pub channels: Vec<String>,
+    /// Run so many of the last messages through what runs and through the files, and list what would differ
+    #[arg(long, value_name = "COUNT")]
+    pub replay: Option<usize>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Revisions {
+    /// The channel
+    pub channel: String,
+    /// How many
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Revert {
+    /// The channel
+    pub channel: String,
+    /// The number of the revision, or the beginning of its hash (default: the last that was another one)
+    pub revision: Option<String>,
+    /// Why, for the audit log
+    #[arg(short = 'm', long)]
+    pub reason: String,
+    #[command(flatten)]
+    pub target: Target,
 }

@@ -21,6 +21,7 @@ pub mod messages;
 pub mod peer;
 pub mod people;
 pub mod retention;
+pub mod revisions;
 pub mod run;
 pub mod schema;
 pub mod security;

@@ -45,7 +45,7 @@ fn once(args: &Test) -> Outcome {
     let site = site_of(&args.site)?;
     let mut suites = Vec::new();
     for plan in chosen(&site, &args.channels)? {
-        let tests = test(&site, plan).map_err(|error| {
+        let tests = test(&site.paths.site, plan).map_err(|error| {
             let sentence = format!("the tests of `{}` cannot be read: {error}", plan.file.name);
             Failure::new(Code::Undecided, sentence)
         })?;

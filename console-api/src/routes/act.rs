@@ -4,6 +4,8 @@ use auth::grants::{
     ChannelApply, ChannelRead, ConnectionControl, ConnectionTest, MessageDiscard, MessageReplay,
     MonitorRead,
 };
+use std::collections::BTreeMap;
+
 use axum::Json;
 use config::Name;
 use engine::{ReplayMode, ReplayOrder, Selection};
@@ -178,14 +180,70 @@ pub async fn test(service: Service, call: Call<ConnectionTest>, test: Test) -> A
 pub struct Apply {
     #[serde(default)]
     channels: Vec<String>,
+    /// The hashes of the revisions that are expected to run, by channel: nothing is applied when another one does by now.
+    #[serde(default)]
+    expected: BTreeMap<String, String>,
     reason: Option<String>,
 }
 
 pub async fn apply(service: Service, call: Call<ChannelApply>, apply: Apply) -> Answer {
     let channels = names(&apply.channels, "channel")?;
     let why = Why::because(apply.reason);
-    let changes = service.apply(&call.permit, &channels, &why).await?;
-    Ok(Json(json!({ "channels": changes.iter().map(shape::change).collect::<Vec<_>>() })))
+    let expected = apply.expected.into_iter();
+    let expected = expected.map(|(channel, hash)| Ok((name(&channel, "channel")?, hash)));
+    let expected = expected.collect::<Result<Vec<_>, Problem>>()?;
+    let applied = service.apply(&call.permit, &channels, &expected, &why).await?;
+    Ok(Json(json!({
+        "channels": applied.changes.iter().map(shape::change).collect::<Vec<_>>(),
+        "tests": { "passed": applied.passed, "failed": applied.failed },
+    })))
+}
+
+/// A channel, and which of its revisions is put into force again.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Revert {
+    channel: String,
+    /// Its number, or the beginning of its hash; the last that was another one, when nothing is said.
+    revision: Option<String>,
+    reason: Option<String>,
+}
+
+pub async fn revert(service: Service, call: Call<ChannelApply>, revert: Revert) -> Answer {
+    let channel = name(&revert.channel, "channel")?;
+    let why = Why::because(revert.reason);
+    let change = service.revert(&call.permit, &channel, revert.revision.as_deref(), &why).await?;
+    Ok(Json(shape::change(&change)))
+}
+
+/// A channel, and how many of its last messages.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Compare {
+    channel: String,
+    count: usize,
+}
+
+pub async fn compare(service: Service, call: Call<ChannelRead>, compare: Compare) -> Answer {
+    let channel = name(&compare.channel, "channel")?;
+    let found = service.compare(&call.permit, &channel, compare.count).await?;
+    Ok(Json(shape::comparison(&found)))
+}
+
+/// A channel, and where the list begins.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Revisions {
+    channel: String,
+    before: Option<i64>,
+    limit: Option<usize>,
+}
+
+pub async fn revisions(service: Service, call: Call<ChannelRead>, asked: Revisions) -> Answer {
+    let channel = name(&asked.channel, "channel")?;
+    let limit = asked.limit.unwrap_or(50).clamp(1, 500);
+    let all = service.revisions(&call.permit, &channel, asked.before, limit).await?;
+    Ok(Json(json!({ "revisions": all.iter().map(shape::revision).collect::<Vec<_>>() })))
 }
 
 /// Which channels, if not all.

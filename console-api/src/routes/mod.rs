@@ -120,6 +120,21 @@ fn of_channels() -> Vec<Route> {
         ),
         Route::post("/api/v1/apply", "Puts the site's files into force.", act::apply),
         Route::post("/api/v1/apply/preview", "What an apply would do.", act::preview_apply),
+        Route::post(
+            "/api/v1/apply/compare",
+            "What the file of a channel would change for its last messages. No value is shown.",
+            act::compare,
+        ),
+        Route::post(
+            "/api/v1/channels/revert",
+            "Puts a stored revision of a channel into force again.",
+            act::revert,
+        ),
+        Route::post(
+            "/api/v1/channels/revisions",
+            "The revisions of a channel, the newest first.",
+            act::revisions,
+        ),
         Route::post("/api/v1/peers/search", "The peers, or one of them.", registry::peers),
         Route::post_fresh("/api/v1/peers/add", "Adds a peer.", registry::add),
         Route::post_fresh("/api/v1/peers/set", "Changes what a peer may do.", registry::set),

@@ -1,6 +1,6 @@
 //! The tests beside a channel, run as the engine would run their messages.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::channel::{
@@ -9,7 +9,7 @@ use ::channel::{
 use config::site::TestFolder;
 use config::{Diagnostics, Scope, Section, Severity, parse_toml};
 
-use super::{ChannelPlan, Site};
+use super::ChannelPlan;
 use crate::budget::{Deadline, IN_ALL};
 
 /// What came of one test.
@@ -46,8 +46,8 @@ impl ChannelPlan {
 ///
 /// # Errors
 /// When its folder cannot be read.
-pub fn test(site: &Site, plan: &ChannelPlan) -> std::io::Result<Vec<Tested>> {
-    let folders = config::site::test_folders(&site.paths.site, &plan.file.name)?;
+pub fn test(root: &Path, plan: &ChannelPlan) -> std::io::Result<Vec<Tested>> {
+    let folders = config::site::test_folders(root, &plan.file.name)?;
     Ok(folders.into_iter().map(|folder| one(plan, folder)).collect())
 }
 

@@ -76,7 +76,7 @@ pub enum Verb {
     /// Show what the site's files would change, by part
     Diff(bench::Diff),
     /// Put the site's files into force
-    Apply(Apply),
+    Apply(bench::Apply),
     /// List the revisions of a channel, newest first
     Revisions(bench::Revisions),
     /// Put an earlier revision of a channel into force again
@@ -583,23 +583,6 @@ pub struct TestConnection {
     /// Why, for the audit log
     #[arg(short = 'm', long)]
     pub reason: Option<String>,
-    #[command(flatten)]
-    pub target: Target,
-}
-
-#[derive(Args)]
-pub struct Apply {
-    /// Only these channels (default: all that differ)
-    pub channels: Vec<String>,
-    /// Why, for the audit log
-    #[arg(short = 'm', long)]
-    pub reason: String,
-    /// Show what would change, and do nothing
-    #[arg(long)]
-    pub preview: bool,
-    /// The beginning of the hash of the revision that you expect to run; nothing is applied when it is another one by now
-    #[arg(long, value_name = "CHANNEL=HASH")]
-    pub expect: Vec<String>,
     #[command(flatten)]
     pub target: Target,
 }

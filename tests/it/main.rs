@@ -15,6 +15,7 @@ mod applying;
 mod approvals;
 mod audit;
 mod backup;
+mod bench;
 mod canary;
 mod connections;
 mod crash_points;

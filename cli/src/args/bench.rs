@@ -85,3 +85,20 @@ pub struct Revert {
     #[command(flatten)]
     pub target: Target,
 }
+
+#[derive(Args)]
+pub struct Apply {
+    /// Only these channels (default: all that differ)
+    pub channels: Vec<String>,
+    /// Why, for the audit log
+    #[arg(short = 'm', long)]
+    pub reason: String,
+    /// Show what would change, and do nothing
+    #[arg(long)]
+    pub preview: bool,
+    /// The beginning of the hash of the revision that you expect to run; nothing is applied when it is another one by now
+    #[arg(long, value_name = "CHANNEL=HASH")]
+    pub expect: Vec<String>,
+    #[command(flatten)]
+    pub target: Target,
+}

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::answer::{list, number, safe, text};
 use crate::api::Api;
-use crate::args::{Apply, Format};
+use crate::args::Format;
+use crate::args::bench::Apply;
 use crate::exit::{Code, Failure, Outcome};
 use crate::say;
 

@@ -40,6 +40,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Every route there is.
 pub fn table() -> Vec<Route> {
     let mut routes = of_channels();
+    routes.extend(of_revisions());
     let more = [
         of_searches(),
         account::routes(),
@@ -82,6 +83,29 @@ fn of_searches() -> Vec<Route> {
     ]
 }
 
+/// What puts files into force, and what ran before.
+fn of_revisions() -> Vec<Route> {
+    vec![
+        Route::post("/api/v1/apply", "Puts the site's files into force.", act::apply),
+        Route::post("/api/v1/apply/preview", "What an apply would do.", act::preview_apply),
+        Route::post(
+            "/api/v1/apply/compare",
+            "What the file of a channel would change for its last messages. No value is shown.",
+            act::compare,
+        ),
+        Route::post(
+            "/api/v1/channels/revert",
+            "Puts a stored revision of a channel into force again.",
+            act::revert,
+        ),
+        Route::post(
+            "/api/v1/channels/revisions",
+            "The revisions of a channel, the newest first.",
+            act::revisions,
+        ),
+    ]
+}
+
 /// What is about messages, channels, peers and the engine itself.
 fn of_channels() -> Vec<Route> {
     let mut routes = vec![
@@ -117,23 +141,6 @@ fn of_channels() -> Vec<Route> {
             "/api/v1/destinations/test",
             "Goes the way to a destination, step by step. Recorded.",
             act::test,
-        ),
-        Route::post("/api/v1/apply", "Puts the site's files into force.", act::apply),
-        Route::post("/api/v1/apply/preview", "What an apply would do.", act::preview_apply),
-        Route::post(
-            "/api/v1/apply/compare",
-            "What the file of a channel would change for its last messages. No value is shown.",
-            act::compare,
-        ),
-        Route::post(
-            "/api/v1/channels/revert",
-            "Puts a stored revision of a channel into force again.",
-            act::revert,
-        ),
-        Route::post(
-            "/api/v1/channels/revisions",
-            "The revisions of a channel, the newest first.",
-            act::revisions,
         ),
         Route::post("/api/v1/peers/search", "The peers, or one of them.", registry::peers),
         Route::post_fresh("/api/v1/peers/add", "Adds a peer.", registry::add),

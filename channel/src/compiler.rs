@@ -1,10 +1,11 @@
 use crate::place::{Loop, Place};
 use crate::problem::Problem;
 use crate::tables::Tables;
-use config::{Diagnostics, Name, Scope, Span, Text};
+use config::{CodeTable, Diagnostics, Name, Scope, Span, Text};
 use hl7::{Path, SegmentName};
 use regex::{Regex, RegexBuilder};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The longest regular expression, in bytes.
 const REGEX_BYTES_MAX: usize = 1_000;
@@ -24,6 +25,8 @@ pub(crate) struct Compiler<'a> {
     pub(crate) numbered: u16,
     /// How many lists are around.
     pub(crate) depth: usize,
+    /// The code tables that codes are looked up in.
+    pub(crate) looked_up: Vec<Arc<CodeTable>>,
     /// How many of the steps are scripts.
     pub(crate) scripts: usize,
 }
@@ -44,6 +47,7 @@ impl<'a> Compiler<'a> {
             numbered: 0,
             depth: 0,
             scripts: 0,
+            looked_up: Vec::new(),
         }
     }
 

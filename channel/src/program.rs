@@ -9,8 +9,9 @@ use crate::tables::Tables;
 use crate::trace::Recorder;
 use crate::verdict::Run;
 use crate::work::List;
-use config::{Diagnostics, Name, Section};
+use config::{CodeTable, Diagnostics, Name, Section};
 use hl7::{Message, Path};
+use std::sync::Arc;
 
 /// What a channel does with a message, compiled: its filters and steps, and what each destination makes of the result.
 ///
@@ -21,6 +22,7 @@ pub struct Program {
     pub(crate) routes: Vec<Route>,
     names: Vec<Name>,
     has_scripts: bool,
+    tables: Vec<Arc<CodeTable>>,
 }
 
 /// What one destination wants, and how it wants it.
@@ -32,6 +34,7 @@ pub(crate) struct Route {
     /// Makes the body out of the message, after the steps.
     pub(crate) body: Option<Script>,
     has_scripts: bool,
+    tables: Vec<Arc<CodeTable>>,
 }
 
 impl Program {
@@ -51,6 +54,7 @@ impl Program {
         };
         let transform_list = List { part: Part::Transform, of: compiler.numbered };
         let scripts = compiler.scripts;
+        let mut looked_up = std::mem::take(&mut compiler.looked_up);
         let routes: Vec<Option<Route>> = destinations
             .iter()
             .map(|(name, section)| Route::compile(name, section, tables, diags))
@@ -62,12 +66,20 @@ impl Program {
         }
         let names = destinations.iter().map(|(name, _)| name.clone()).collect();
         let has_scripts = scripts > 0 || routes.iter().any(|route| route.has_scripts);
-        Some(Program { transform, transform_list, routes, names, has_scripts })
+        looked_up.extend(routes.iter().flat_map(|route| route.tables.iter().cloned()));
+        looked_up.sort_by(|a, b| a.name().cmp(b.name()));
+        looked_up.dedup_by(|a, b| a.name() == b.name());
+        Some(Program { transform, transform_list, routes, names, has_scripts, tables: looked_up })
     }
 
     /// The destinations, in the order of the file.
     pub fn destinations(&self) -> &[Name] {
         &self.names
+    }
+
+    /// The code tables that its steps look codes up in, by name.
+    pub fn tables(&self) -> &[Arc<CodeTable>] {
+        &self.tables
     }
 
     /// Whether running it may take as long as scripts may.
@@ -143,7 +155,7 @@ impl Route {
             .text("script")
             .map(|text| Script::compile(text, Spelling::Module, &mut compiler));
         let list = List { part: Part::Destination(name.clone()), of: compiler.numbered };
-        let scripts = compiler.scripts;
+        let (scripts, looked_up) = (compiler.scripts, std::mem::take(&mut compiler.looked_up));
         let when = match when {
             None => None,
             Some(condition) => Some(condition?),
@@ -153,6 +165,7 @@ impl Route {
             when,
             steps: steps?,
             order_by: order_by.into_iter().collect::<Option<Vec<Place>>>()?,
+            tables: looked_up,
             has_scripts: scripts > 0 || section.is_given("script"),
             body: match body {
                 None => None,

@@ -2,7 +2,7 @@ use crate::budget::Budget;
 use crate::failure::{Failure, Fault};
 use crate::program::{Program, Route};
 use crate::scene::Scene;
-use crate::script::{Broke, Returned, Script};
+use crate::script::{Broke, Kept, Returned, Script};
 use crate::trace::{Did, Recorder};
 use crate::verdict::{Body, Output, Verdict};
 use crate::work::{List, Mark, Room, Stop, Work};
@@ -20,6 +20,8 @@ struct Transformed {
     changed: bool,
     /// Which part of a split, from 1; a message that is not split is its own first part.
     part: u32,
+    /// What scripts have put down for later ones.
+    kept: Kept,
 }
 
 /// Runs `[transform]`, then asks every destination for every part.
@@ -56,7 +58,7 @@ fn transform(
     budget: &dyn Budget,
     recorder: &mut Option<Recorder>,
 ) -> Result<Vec<Transformed>, Stop> {
-    let mut parts = vec![Transformed { message, changed: false, part: 1 }];
+    let mut parts = vec![Transformed { message, changed: false, part: 1, kept: Kept::new() }];
     let mut next = Some(0);
     while let Some(from) = next {
         (parts, next) = until_split(program, parts, from, budget, recorder)?;
@@ -90,7 +92,8 @@ fn until_split(
             bytes: PARTS_BYTES_MAX.saturating_sub(bytes),
         };
         let (message, list) = (Cow::Owned(part.message), &program.transform_list);
-        let mut work = Work::new(message, list, part.part, budget, recorder.as_mut());
+        let work = Work::new(message, list, part.part, budget, recorder.as_mut());
+        let mut work = work.keeping(part.kept);
         work.make_room(room);
         match program.transform.run_from(from, &mut work) {
             Ok(at) => next = at,
@@ -102,7 +105,7 @@ fn until_split(
             }
             Err(stop) => return Err(stop),
         }
-        for (message, changed) in work.finish_parts() {
+        for (message, changed, kept) in work.finish_parts() {
             count += 1;
             bytes += message.as_bytes().len();
             let numbered = next.and_then(|_| u32::try_from(passed.len() + 1).ok());
@@ -110,6 +113,7 @@ fn until_split(
                 message,
                 changed: changed || part.changed,
                 part: numbered.unwrap_or(part.part),
+                kept,
             });
         }
     }
@@ -193,7 +197,8 @@ fn deliver(
         return Ok(Some(Wanted { body: transformed.body(), order_keys }));
     }
     let message = Cow::Borrowed(&transformed.message);
-    let mut work = Work::new(message, &route.list, transformed.part, budget, recorder.as_mut());
+    let work = Work::new(message, &route.list, transformed.part, budget, recorder.as_mut());
+    let mut work = work.keeping(transformed.kept.clone());
     route.steps.run(&mut work)?;
     let made = route.body.as_ref().map(|script| made_by(script, &mut work)).transpose()?;
     let (message, changed) = work.finish();
@@ -237,7 +242,12 @@ fn wanted(
 
 /// The order keys of a message that did not run.
 pub(crate) fn order_keys_of(route: &Route, message: Message) -> Option<Vec<Vec<u8>>> {
-    order_keys(route, &Transformed { message, changed: false, part: 1 }, &mut None).ok()
+    order_keys(
+        route,
+        &Transformed { message, changed: false, part: 1, kept: Kept::new() },
+        &mut None,
+    )
+    .ok()
 }
 
 fn order_keys(

@@ -2,7 +2,7 @@ use crate::budget::Budget;
 use crate::failure::{Fault, Part, StepAt};
 use crate::place::{Cursor, Place, countable};
 use crate::scene::{self, Scene};
-use crate::script::{Broke, Returned, Script};
+use crate::script::{Broke, Kept, Returned, Script};
 use crate::trace::{Change, Did, Recorder, shown};
 use hl7::{EditError, Message, Occurrence, Path, SegmentName};
 use std::borrow::Cow;
@@ -63,6 +63,8 @@ pub(crate) struct Work<'w> {
     room: Room,
     /// What a split made of the message, when it made several.
     parts: Vec<Message>,
+    /// What scripts have put down for later ones.
+    kept: Kept,
     budget: &'w dyn Budget,
     recorder: Option<&'w mut Recorder>,
 }
@@ -78,6 +80,7 @@ impl<'w> Work<'w> {
         Work {
             message,
             changed: false,
+            kept: Kept::new(),
             list,
             cursors: Vec::new(),
             part,
@@ -90,6 +93,11 @@ impl<'w> Work<'w> {
     }
 
     /// Lets a split make so many parts of the message.
+    /// With what earlier scripts of the message have put down.
+    pub(crate) fn keeping(self, kept: Kept) -> Work<'w> {
+        Work { kept, ..self }
+    }
+
     pub(crate) fn make_room(&mut self, room: Room) {
         self.room = room;
     }
@@ -104,11 +112,11 @@ impl<'w> Work<'w> {
     }
 
     /// What the message became, and whether it is another than before: itself, or the parts of a split.
-    pub(crate) fn finish_parts(self) -> Vec<(Message, bool)> {
+    pub(crate) fn finish_parts(self) -> Vec<(Message, bool, Kept)> {
         if self.parts.is_empty() {
-            return vec![(self.message.into_owned(), self.changed)];
+            return vec![(self.message.into_owned(), self.changed, self.kept)];
         }
-        self.parts.into_iter().map(|part| (part, true)).collect()
+        self.parts.into_iter().map(|part| (part, true, self.kept.clone())).collect()
     }
 
     /// The message and whether it was changed.
@@ -245,7 +253,9 @@ impl<'w> Work<'w> {
     /// Runs a script; what it changed is the message from now on.
     pub(crate) fn call(&mut self, script: &Script) -> Result<Returned, Broke> {
         let recorded = self.recorder.is_some();
-        let called = script.call(&self.message, self.part, recorded, self.budget)?;
+        let kept = std::mem::take(&mut self.kept);
+        let called = script.call((&self.message, self.part), kept, recorded, self.budget)?;
+        self.kept = called.kept;
         if let Some(recorder) = self.recorder.as_mut() {
             called.changes.into_iter().for_each(|change| recorder.change(change));
             recorder.said(called.notes);

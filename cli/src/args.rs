@@ -43,6 +43,10 @@ pub enum Verb {
     Listen(Listen),
     /// Show a message as a tree of segments and fields
     View(View),
+    /// Make a site to begin with: one channel, its code table and a test
+    Init(bench::Init),
+    /// Tidy channel files, comments kept
+    Fmt(bench::Fmt),
     /// Run the tests beside the channels of a site
     Test(bench::Test),
     /// Run a message through a channel, step by step; nothing is stored or sent
@@ -73,6 +77,10 @@ pub enum Verb {
     Retry(Control),
     /// Go the way to a destination step by step, and send it a message if asked
     TestConnection(TestConnection),
+    /// Make a test of a channel out of a message that came, without the people in it
+    MakeTest(bench::MakeTest),
+    /// Show what another environment would make of a site
+    Promote(bench::Promote),
     /// Show what the site's files would change, by part
     Diff(bench::Diff),
     /// Put the site's files into force

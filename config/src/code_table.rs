@@ -5,13 +5,15 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A code table, `tables/<name>.csv` with the columns `from,to,note`: what one system calls `IN`, the other calls `I`.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct CodeTable {
     name: Name,
     hash: String,
     rows: HashMap<String, String>,
+    misses: AtomicU64,
 }
 
 impl CodeTable {
@@ -19,7 +21,8 @@ impl CodeTable {
     pub fn parse(name: Name, path: &str, text: &str, diags: &mut Diagnostics) -> Option<CodeTable> {
         let file = diags.add_file(path, text);
         let errors_before = diags.error_count();
-        let mut table = CodeTable { name, hash: sha256_hex(text.as_bytes()), rows: HashMap::new() };
+        let (hash, misses) = (sha256_hex(text.as_bytes()), AtomicU64::new(0));
+        let mut table = CodeTable { name, hash, rows: HashMap::new(), misses };
         table.fill(file, text, diags);
         (diags.error_count() == errors_before).then_some(table)
     }
@@ -42,6 +45,16 @@ impl CodeTable {
     /// Is there a row for this code?
     pub fn contains(&self, from: &str) -> bool {
         self.rows.contains_key(from)
+    }
+
+    /// Counts a value that was looked up in vain: a figure for people, which decides nothing.
+    pub fn missed(&self) {
+        self.misses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many values were looked up in vain since it was read.
+    pub fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
     }
 
     /// How many rows there are.

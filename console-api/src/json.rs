@@ -78,6 +78,7 @@ fn channel(status: &ChannelStatus, now_us: i64) -> Value {
         "origins": origins,
         "duplicates": status.duplicates,
         "undecided": status.undecided,
+        "table_misses": status.misses.iter().map(|(name, count)| (name.to_string(), json!(count))).collect::<Map<_, _>>(),
         "dispositions": dispositions,
         "peers": status.peers,
         "refused_connections": status.refused,

@@ -68,6 +68,8 @@ pub struct ChannelStatus {
     pub peer_mismatches: u64,
     /// When the last message came in, microseconds UTC.
     pub last_in_us: Option<i64>,
+    /// The code tables of its steps, and how many values were not in each since the revision runs here.
+    pub misses: Vec<(Name, u64)>,
     /// Its destinations.
     pub destinations: Vec<DestinationStatus>,
 }
@@ -193,6 +195,7 @@ impl Engine {
             junk_bytes: source.junk_bytes,
             peer_mismatches: running.as_ref().map_or(0, |running| running.inlet.peer_mismatches()),
             last_in_us: running.as_ref().and_then(|running| running.inlet.last_in_us()),
+            misses: running.as_ref().map(|running| misses(running)).unwrap_or_default(),
             destinations: destinations.collect(),
             name: stored.channel,
         }
@@ -268,4 +271,10 @@ fn destination_status(
 
 fn find(running: &Running, name: &Name) -> Option<(DestinationPlan, Arc<Outbound>)> {
     running.destinations().into_iter().find(|(plan, _)| plan.name == *name)
+}
+
+fn misses(running: &Running) -> Vec<(Name, u64)> {
+    let plan = running.inlet.plan();
+    let tables = plan.channel.program().tables().iter();
+    tables.map(|table| (table.name().clone(), table.misses())).collect()
 }

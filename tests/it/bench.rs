@@ -243,3 +243,83 @@ fn tests_that_fail_stop_an_apply_where_the_site_says_so() {
     assert!(passed.code == Some(0) && passed.stderr.contains("1 tests passed"), "{passed:?}");
     engine.stop();
 }
+
+#[test]
+fn a_new_site_runs_and_its_files_are_tidy() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let made = local(&["init", &shown(&site)]);
+    assert!(made.code == Some(0) && made.stdout.contains("channels/admissions.toml"), "{made:?}");
+    assert_eq!(local(&["check", &shown(&site)]).code, Some(0));
+    let tested = local(&["test", &shown(&site)]);
+    assert!(tested.code == Some(0) && tested.stdout.contains("1 passed"), "{tested:?}");
+    assert_eq!(local(&["init", &shown(&site)]).code, Some(78), "nothing is written over");
+    assert_eq!(local(&["fmt", "--check", &shown(&site)]).code, Some(0));
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    for example in fs::read_dir(examples).unwrap() {
+        let tidy = local(&["fmt", "--check", &shown(&example.unwrap().path())]);
+        assert_eq!(tidy.code, Some(0), "{tidy:?}");
+    }
+
+    edit(&site, "channels/admissions.toml", "  { trim = [", "{trim=[");
+    let before = fs::read_to_string(site.join("channels/admissions.toml")).unwrap();
+    let untidy = local(&["fmt", "--check", &shown(&site)]);
+    assert!(untidy.code == Some(1) && untidy.stdout.contains("admissions.toml"), "{untidy:?}");
+    assert_eq!(fs::read_to_string(site.join("channels/admissions.toml")).unwrap(), before);
+    assert_eq!(local(&["fmt", &shown(&site)]).code, Some(0));
+    let after = fs::read_to_string(site.join("channels/admissions.toml")).unwrap();
+    assert!(after.contains("\n  { trim = ['PID-5.1', 'PID-5.2'] },\n"), "{after}");
+    assert!(after.contains("# one patient's messages stay in order"), "comments stay");
+    edit(&site, "channels/admissions.toml", "[source]", "[source");
+    let broken = local(&["fmt", &shown(&site)]);
+    assert!(broken.code == Some(1) && broken.stderr.contains("left as it is"), "{broken:?}");
+}
+
+#[test]
+fn another_environment_is_looked_at_before_it_is_used() {
+    let folder = hospital();
+    let site = shown(folder.path());
+    let shown = local(&["promote", &site, "--to", "prod"]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    for said in ["adt-fanout to lab", "mllp 127.0.0.1:2591", "mllp 127.0.0.1:6661"] {
+        assert!(shown.stdout.contains(said), "{said}: {shown:?}");
+    }
+    assert!(!shown.stdout.contains("adt-fanout source"), "what stays is left out: {shown:?}");
+    let same = local(&["promote", &site, "--to", "test"]);
+    assert!(same.code == Some(0) && same.stderr.contains("nothing differs"), "{same:?}");
+    let nowhere = local(&["promote", &site, "--to", "nowhere"]);
+    assert!(nowhere.code == Some(1) && nowhere.stderr.contains("C0205"), "{nowhere:?}");
+}
+
+#[test]
+fn a_message_that_came_becomes_a_test_without_the_people_in_it() {
+    let lab = Receiver::accepting();
+    let site = Site::new(Store::Sqlite);
+    site.write("tables/class.csv", "from,to,note\nO,OUT,\n");
+    let mapped = "  { trim = 'PID-5' },\n  { map = 'PV1-2', with = \"class\", miss = \"keep\" },";
+    let feed = site.feed("adt", "", &(steps(mapped) + &to("lab", &lab, "")));
+    let engine = site.serve();
+    Connection::to(feed).accepted(&message::adt_with("M1", "P77", "VERYSECRET"));
+    lab.wait_count(1);
+    let status = site.verb(&["status"]).stdout;
+    assert!(
+        status.contains("CODE TABLE") && status.contains("class"),
+        "a miss is counted: {status}"
+    );
+    let into = shown(site.folder());
+    let made = site.verb(&["make-test", "M1", "emergency", "--into", &into]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let folder = site.path("channels/adt/tests/emergency");
+    let input = fs::read_to_string(folder.join("in.hl7")).unwrap();
+    assert!(
+        !input.contains("VERYSECRET") && !input.contains("P77") && input.contains("PV1|1|I|"),
+        "{input}"
+    );
+    let tested = local(&["test", &into]);
+    assert!(tested.code == Some(0) && tested.stdout.contains("1 passed"), "{tested:?}");
+    assert_eq!(site.verb(&["make-test", "M1", "emergency", "--into", &into]).code, Some(78));
+    assert_eq!(site.verb(&["make-test", "M1", "../out", "--into", &into]).code, Some(64));
+    let log = site.verb(&["audit", "list", "--action", "message.body.read"]).stdout;
+    assert!(log.contains("message.body.read"), "looking at it is recorded: {log}");
+    engine.stop();
+}

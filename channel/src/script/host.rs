@@ -8,7 +8,7 @@ use hl7::timestamp::{Precision, Timestamp};
 use hl7::{Message, Occurrence, Path, Repetition, SegmentName};
 use jiff::tz::TimeZone;
 
-use super::GROWTH_MAX;
+use super::{GROWTH_MAX, KEPT_MAX, Kept};
 use crate::decimal::Decimal;
 use crate::trace::{Change, shown};
 
@@ -25,6 +25,7 @@ pub(super) struct Host {
     zone: TimeZone,
     pub(super) part: u32,
     pub(super) notes: Vec<String>,
+    kept: Kept,
     recorded: bool,
     changes: Vec<Change>,
 }
@@ -53,6 +54,7 @@ impl Host {
             zone,
             part,
             notes: Vec::new(),
+            kept: Kept::new(),
             recorded: false,
             changes: Vec::new(),
         }
@@ -62,14 +64,36 @@ impl Host {
         Host { recorded, ..self }
     }
 
+    pub(super) fn keeping(self, kept: Kept) -> Host {
+        Host { kept, ..self }
+    }
+
+    /// What an earlier script of the same message has put down, as JSON.
+    pub(super) fn kept(&self, name: &str) -> Option<String> {
+        self.kept.get(name).cloned()
+    }
+
+    /// Puts something down for the later scripts of the same message, as JSON.
+    pub(super) fn keep(&mut self, name: String, json: Option<String>) -> Answer<()> {
+        match json {
+            Some(json) => self.kept.insert(name, json),
+            None => self.kept.remove(&name),
+        };
+        let bytes: usize = self.kept.iter().map(|(name, json)| name.len() + json.len()).sum();
+        match bytes > KEPT_MAX {
+            true => Err("the maps of one message hold too much".to_owned()),
+            false => Ok(()),
+        }
+    }
+
     /// The message if it was changed, what was said, and what was changed.
     ///
     /// Objects of the call may be there until the machine cleans up, so nothing of the message stays with them.
-    pub(super) fn finish(&mut self) -> (Option<Message>, Vec<String>, Vec<Change>) {
+    pub(super) fn finish(&mut self) -> (Option<Message>, Vec<String>, Vec<Change>, Kept) {
         let empty = Message::parse(Vec::new(), &hl7::ParseOptions::default());
         let message = std::mem::replace(&mut self.message, empty);
         let (notes, changes) = (std::mem::take(&mut self.notes), std::mem::take(&mut self.changes));
-        (self.changed.then_some(message), notes, changes)
+        (self.changed.then_some(message), notes, changes, std::mem::take(&mut self.kept))
     }
 
     /// The whole message as text.

@@ -147,9 +147,9 @@ pub(super) fn call(
         returned(ctx, &msg, value)
     };
     let done = within(budget.script(), run, &script.name);
-    let (message, notes, changes) = host.borrow_mut().finish();
+    let (message, notes, changes, kept) = host.borrow_mut().finish();
     let returned = done.map_err(|failed| broke(failed, script, budget))?;
-    Ok(Called { message, notes, changes, returned })
+    Ok(Called { message, notes, changes, kept, returned })
 }
 
 fn broke(failed: Failed, script: &Script, budget: &dyn Budget) -> Broke {

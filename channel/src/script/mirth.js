@@ -1,4 +1,4 @@
-// The names that scripts of a Mirth channel use, over `msg` and `ctx`. Nothing here outlives one script.
+// The names that scripts of a Mirth channel use, over `msg` and `ctx`. Nothing here outlives one message.
 (body) => (msg, ctx) => {
   "use strict";
   const path = ({ segment, n, field, repetition, component, sub }) => {
@@ -79,12 +79,16 @@
       return true;
     },
   });
-  const kept = new Map();
+  // From script to script of one message, into its destinations too.
+  const plain = (value) => (typeof value?.[Symbol.toPrimitive] === "function" ? String(value) : value);
   const map = {
-    get: (key) => kept.get(String(key)) ?? null,
-    put: (key, value) => void kept.set(String(key), value),
-    containsKey: (key) => kept.has(String(key)),
-    remove: (key) => void kept.delete(String(key)),
+    get: (key) => {
+      const json = ctx.__kept(String(key));
+      return json === undefined ? null : JSON.parse(json);
+    },
+    put: (key, value) => void ctx.__keep(String(key), JSON.stringify(plain(value) ?? null)),
+    containsKey: (key) => ctx.__kept(String(key)) !== undefined,
+    remove: (key) => void ctx.__keep(String(key)),
   };
   const lasting = new Proxy({}, {
     get(_, key) {

@@ -25,6 +25,12 @@ const MEMORY_MAX: usize = 8 << 20;
 /// What a message may grow by in one call, in bytes.
 const GROWTH_MAX: usize = 8 << 20;
 
+/// What the maps of a message may hold, in bytes.
+const KEPT_MAX: usize = 1 << 20;
+
+/// What scripts of one message put down for the later ones, by name, as JSON.
+pub(crate) type Kept = BTreeMap<String, String>;
+
 /// How a script is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spelling {
@@ -50,6 +56,8 @@ pub(crate) struct Called {
     pub(crate) message: Option<Message>,
     /// What the script has said.
     pub(crate) notes: Vec<String>,
+    /// What it has put down for the later scripts of the same message.
+    pub(crate) kept: Kept,
     /// What it changed, if that was asked for.
     pub(crate) changes: Vec<Change>,
     /// What it returned.
@@ -114,13 +122,13 @@ impl Script {
     /// Runs it on a message.
     pub(crate) fn call(
         &self,
-        message: &Message,
-        part: u32,
+        (message, part): (&Message, u32),
+        kept: Kept,
         recorded: bool,
         budget: &dyn Budget,
     ) -> Result<Called, Broke> {
         let host = Host::new(message.clone(), self.tables.clone(), self.zone.clone(), part);
-        machine::call(self, host.recording(recorded), budget)
+        machine::call(self, host.keeping(kept).recording(recorded), budget)
     }
 }
 

@@ -62,6 +62,12 @@ pub(super) fn context<'js>(ctx: &Ctx<'js>, host: &Shared) -> Result<Object<'js>>
         shared.borrow_mut().notes.push(text.0);
     })?;
     let shared = host.clone();
+    method(ctx, &context, "__kept", move |name: String| shared.borrow().kept(&name))?;
+    let shared = host.clone();
+    method(ctx, &context, "__keep", move |ctx: Ctx<'js>, name: String, json: Opt<String>| {
+        said(&ctx, shared.borrow_mut().keep(name, json.0))
+    })?;
+    let shared = host.clone();
     method(ctx, &context, "table", move |ctx: Ctx<'js>, name: String| {
         // A table that is not known is said at once, not at the first value.
         said(&ctx, shared.borrow().look_up(&name, ""))?;

@@ -59,6 +59,7 @@ fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn
     // An unknown table was reported when the step was read.
     let name = Name::new(&section.text("with")?.value).ok()?;
     let table = compiler.tables().table(&name)?;
+    compiler.looked_up.push(Arc::clone(&table));
     Some(Box::new(Map { place: place?, table, miss, otherwise }))
 }
 
@@ -78,6 +79,7 @@ impl Map {
         if let Some(to) = self.table.get(&text) {
             return work.set(path, to);
         }
+        self.table.missed();
         if let Some(to) = &self.otherwise {
             return work.set(path, to);
         }

@@ -300,6 +300,12 @@ mod tests {
             "OBX|2\nZPI|none"
         );
         assert_eq!(mirth("return msg['PID']['PID.1'] == 'x';", "PID|y"), "filtered by step 1");
+        let two =
+            r#"{ script = "a.js", prelude = "mirth" }, { script = "b.js", prelude = "mirth" }"#;
+        let put = "channelMap.put('name', msg['PID']['PID.5']); channelMap.put('all', [1, 'x']);";
+        let got = "msg['PID']['PID.5'] = 'z'; msg['PID']['PID.9'] = $('name') + channelMap.get('all')[1];";
+        let kept = run_with(&[("a.js", put), ("b.js", got)], two, "PID|||||a");
+        assert_eq!(kept, "PID|||||z||||ax", "maps last as long as the message");
         assert!(mirth("globalMap.put('a', 1);", "PID|1").contains("from one message to the next"));
         assert!(mirth("var a = 1;\nmsg.PIDD;", "PID|1").contains("failed at 2:"));
     }

@@ -102,3 +102,50 @@ pub struct Apply {
     #[command(flatten)]
     pub target: Target,
 }
+
+#[derive(Args)]
+pub struct Init {
+    /// The folder of the new site
+    pub site: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Fmt {
+    /// Sites, folders or channel files
+    #[arg(default_value = ".")]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing; exit with 1 when something is not tidy
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Args)]
+pub struct Promote {
+    /// The site's folder
+    #[arg(default_value = ".")]
+    pub site: PathBuf,
+    /// The environment to look at: `vars/NAME.toml`
+    #[arg(long, value_name = "NAME")]
+    pub to: String,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+pub struct MakeTest {
+    /// The message's id, or its control id (looking at it is recorded in the audit log)
+    pub message: String,
+    /// The name of the test
+    pub name: String,
+    /// The folder of the site that gets the test
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub into: PathBuf,
+    /// Rules for fields that the site treats in its own way, as for `hilum deidentify`
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// The key of replacements that stay the same from test to test, as for `hilum deidentify`
+    #[arg(long, value_name = "SOURCE")]
+    pub key: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
+}

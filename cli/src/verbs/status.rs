@@ -45,7 +45,7 @@ fn render(status: &Value) -> String {
     out.push_str(&channels(status));
     out.push('\n');
     out.push_str(&destinations(status));
-    for section in [refusals(status), certificates(status)] {
+    for section in [refusals(status), misses(status), certificates(status)] {
         if !section.is_empty() {
             out.push('\n');
             out.push_str(&section);
@@ -63,6 +63,20 @@ fn refusals(status: &Value) -> String {
         for (reason, times) in reasons.into_iter().flatten() {
             any = true;
             table.row(vec![text(channel, "name").to_owned(), reason.clone(), times.to_string()]);
+        }
+    }
+    if any { table.render() } else { String::new() }
+}
+
+/// Values that were in no code table, by table; nothing when there are none.
+fn misses(status: &Value) -> String {
+    let mut table = Table::new(&["CODE TABLE", "CHANNEL", "#MISSES"]);
+    let mut any = false;
+    for channel in list(status, "channels") {
+        let tables = channel.get("table_misses").and_then(Value::as_object);
+        for (name, count) in tables.into_iter().flatten().filter(|(_, count)| **count != 0) {
+            any = true;
+            table.row(vec![name.clone(), text(channel, "name").to_owned(), count.to_string()]);
         }
     }
     if any { table.render() } else { String::new() }

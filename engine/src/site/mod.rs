@@ -112,6 +112,15 @@ impl Tables for FolderTables<'_> {
 ///
 /// There is no site when the folder, `server.toml` or the variables are wrong; a channel with errors is in `broken`.
 pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
+    check_as(root, data, None)
+}
+
+/// The same as another environment than `server.toml` names.
+pub fn check_as(
+    root: &Path,
+    data: Option<&Path>,
+    environment: Option<&str>,
+) -> (Option<Site>, Diagnostics) {
     let mut diagnostics = Diagnostics::new();
     let files = SiteFiles::read(root, &mut diagnostics);
     let paths = Paths::new(root, data.map(Path::to_owned));
@@ -131,7 +140,8 @@ pub fn check(root: &Path, data: Option<&Path>) -> (Option<Site>, Diagnostics) {
         let keys = (&backup.recipients[..], backup.recipients_span);
         Some((backup.folder.clone(), read_recipients(keys, &mut diagnostics)?))
     });
-    let environment = server.as_ref().map_or("development", |server| server.environment.as_str());
+    let own = server.as_ref().map_or("development", |server| server.environment.as_str());
+    let environment = environment.unwrap_or(own);
     let vars = files.vars(environment, &mut diagnostics);
     let surroundings = Surroundings::new(vars, &paths, server.as_ref());
     let (mut channels, mut broken) = compile_all(&files, &surroundings, &mut diagnostics);

@@ -2,8 +2,8 @@
 //!
 //! What is said on the way says where something is, and never what.
 
-mod key;
-mod rules;
+pub mod key;
+pub mod rules;
 
 use std::path::{Path, PathBuf};
 
@@ -119,11 +119,16 @@ async fn stored(args: &Deidentify, id: &str) -> Result<Source, Failure> {
     let api = Api::of(&args.target)?;
     let found = api.post("/api/v1/messages/find", &json!({ "id": id })).await?;
     let id = text(&found, "id").to_owned();
-    let body = api.post("/api/v1/messages/body", &json!({ "id": id, "destination": null })).await?;
-    let bytes = body_bytes(&body).ok_or_else(|| {
-        Failure::new(Code::Undecided, format!("the body of `{id}` cannot be read back as it was"))
-    })?;
+    let bytes = body_of(&api, &id).await?;
     Ok(Source { name: id, bytes })
+}
+
+/// The body of a message as it was received.
+pub async fn body_of(api: &Api, id: &str) -> Result<Vec<u8>, Failure> {
+    let body = api.post("/api/v1/messages/body", &json!({ "id": id, "destination": null })).await?;
+    body_bytes(&body).ok_or_else(|| {
+        Failure::new(Code::Undecided, format!("the body of `{id}` cannot be read back as it was"))
+    })
 }
 
 /// The bytes of a body that was given as text in its own charset, or in hexadecimal.

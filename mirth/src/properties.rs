@@ -1,0 +1,300 @@
+//! The properties of a connector: which were used, which say nothing, and which are left to tell about.
+
+use crate::note::{Level, Notes, one_line};
+use crate::xml::Element;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+/// Properties that say nothing at these values, which are the defaults of the versions 3 and 4. An empty one never says anything.
+const DEFAULTS: &[(&str, &[&str])] = &[
+    ("queueEnabled", &["false"]),
+    ("sendFirst", &["false"]),
+    ("retryIntervalMillis", &["10000"]),
+    ("regenerateTemplate", &["false"]),
+    ("retryCount", &["0"]),
+    ("rotate", &["false"]),
+    ("includeFilterTransformer", &["false"]),
+    ("threadCount", &["1"]),
+    ("processingThreads", &["1"]),
+    ("validateResponse", &["false", "true"]),
+    ("string", &["Default Resource", "[Default Resource]"]),
+    ("reattachAttachments", &["true"]),
+    ("respondAfterProcessing", &["true"]),
+    ("processBatch", &["false"]),
+    ("firstResponse", &["false"]),
+    ("responseVariable", &["None"]),
+    ("serverMode", &["true"]),
+    ("overrideLocalBinding", &["false"]),
+    ("localAddress", &["0.0.0.0"]),
+    ("localPort", &["0"]),
+    ("reconnectInterval", &["5000"]),
+    ("receiveTimeout", &["0"]),
+    ("sendTimeout", &["5000"]),
+    ("maxConnections", &["10"]),
+    ("keepConnectionOpen", &["false", "true"]),
+    ("checkRemoteHost", &["false", "true"]),
+    ("ignoreResponse", &["false"]),
+    ("queueOnResponseTimeout", &["true"]),
+    ("dataTypeBinary", &["false"]),
+    ("binary", &["false"]),
+    ("charsetEncoding", &["DEFAULT_ENCODING"]),
+    ("respondOnNewConnection", &["0"]),
+    ("pluginPointName", &["MLLP"]),
+    ("startOfMessageBytes", &["0B", "0b"]),
+    ("endOfMessageBytes", &["1C0D", "1c0d"]),
+    ("useMLLPv2", &["false"]),
+    ("ackBytes", &["06"]),
+    ("nackBytes", &["15"]),
+    ("maxRetries", &["2"]),
+    ("pollingType", &["INTERVAL"]),
+    ("pollOnStart", &["false"]),
+    ("pollingFrequency", &["5000"]),
+    ("pollingHour", &["0"]),
+    ("pollingMinute", &["0"]),
+    ("weekly", &["true"]),
+    ("boolean", &["false"]),
+    ("dayOfMonth", &["1"]),
+    ("allDay", &["true"]),
+    ("startingHour", &["8"]),
+    ("startingMinute", &["0"]),
+    ("endingHour", &["17"]),
+    ("endingMinute", &["0"]),
+    ("scheme", &["FILE"]),
+    ("fileFilter", &["*"]),
+    ("regex", &["false"]),
+    ("directoryRecursion", &["false"]),
+    ("ignoreDot", &["true"]),
+    ("anonymous", &["true"]),
+    ("username", &["anonymous"]),
+    ("password", &["anonymous"]),
+    ("timeout", &["10000", "30000", "0"]),
+    ("secure", &["true"]),
+    ("passive", &["true"]),
+    ("validateConnection", &["true"]),
+    ("afterProcessingAction", &["NONE"]),
+    ("errorReadingAction", &["NONE"]),
+    ("errorResponseAction", &["AFTER_PROCESSING"]),
+    ("checkFileAge", &["true"]),
+    ("fileAge", &["1000"]),
+    ("fileSizeMinimum", &["0"]),
+    ("ignoreFileSizeMaximum", &["true"]),
+    ("sortBy", &["date"]),
+    ("outputAppend", &["true"]),
+    ("errorOnExists", &["false"]),
+    ("temporary", &["false"]),
+    ("xmlBody", &["false"]),
+    ("parseMultipart", &["true"]),
+    ("includeMetadata", &["false"]),
+    (
+        "binaryMimeTypes",
+        &[
+            "application/.*(?<!json|xml)$|image/.*|video/.*|audio/.*",
+            "application/, image/, video/, audio/",
+        ],
+    ),
+    ("binaryMimeTypesRegex", &["true"]),
+    ("responseContentType", &["text/plain"]),
+    ("responseDataTypeBinary", &["false"]),
+    ("useResponseHeadersVariable", &["false"]),
+    ("charset", &["UTF-8"]),
+    ("authType", &["NONE"]),
+    ("useProxyServer", &["false"]),
+    ("isUseHeadersVariable", &["false"]),
+    ("isUseParametersVariable", &["false"]),
+    ("useHeadersVariable", &["false"]),
+    ("useParametersVariable", &["false"]),
+    ("responseXmlBody", &["false"]),
+    ("responseParseMultipart", &["true"]),
+    ("responseIncludeMetadata", &["false"]),
+    (
+        "responseBinaryMimeTypes",
+        &[
+            "application/.*(?<!json|xml)$|image/.*|video/.*|audio/.*",
+            "application/, image/, video/, audio/",
+        ],
+    ),
+    ("responseBinaryMimeTypesRegex", &["true", "false"]),
+    ("multipart", &["false"]),
+    ("useAuthentication", &["false"]),
+    ("authenticationType", &["Basic"]),
+    ("usePreemptiveAuthentication", &["false"]),
+    // HL7 v2 as a data type.
+    ("handleRepetitions", &["true"]),
+    ("handleSubcomponents", &["true"]),
+    ("useStrictParser", &["false"]),
+    ("useStrictValidation", &["false"]),
+    ("stripNamespaces", &["false", "true"]),
+    ("segmentDelimiter", &["\\r", "\\r\\n|\\r|\\n"]),
+    ("convertLineBreaks", &["true"]),
+    ("splitType", &["MSH_Segment"]),
+    ("successfulACKCode", &["AA", "AA,CA"]),
+    ("errorACKCode", &["AE", "AE,CE"]),
+    ("errorACKMessage", &["An Error Occurred Processing Message."]),
+    ("rejectedACKCode", &["AR", "AR,CR"]),
+    ("rejectedACKMessage", &["Message Rejected."]),
+    ("msh15ACKAccept", &["false"]),
+    ("dateFormat", &["yyyyMMddHHmmss.SSS"]),
+    ("validateMessageControlId", &["true"]),
+    ("originalMessageControlId", &["Destination_Encoded"]),
+    // The channel itself.
+    ("clearGlobalChannelMap", &["true", "false"]),
+    ("messageStorageMode", &["DEVELOPMENT"]),
+    ("encryptData", &["false", "true"]),
+    ("encryptAttachments", &["false", "true"]),
+    ("encryptCustomMetaData", &["false", "true"]),
+    ("removeContentOnCompletion", &["false"]),
+    ("removeOnlyFilteredOnCompletion", &["false"]),
+    ("removeAttachmentsOnCompletion", &["false"]),
+    ("storeAttachments", &["false", "true"]),
+    ("initialState", &["STARTED"]),
+    ("archiveEnabled", &["true"]),
+];
+
+/// Properties that say nothing here, whatever they are.
+const NEVER: &[&str] = &["bufferSize", "queueBufferSize", "pruneErroredMessages"];
+
+/// What some properties mean here.
+const EXPLAINED: &[(&str, &str)] = &[
+    (
+        "messageStorageMode",
+        "every message is kept with what became of it; how long is said by `[retention]` in server.toml",
+    ),
+    ("removeContentOnCompletion", "bodies are kept as long as `[retention]` in server.toml says"),
+    (
+        "removeOnlyFilteredOnCompletion",
+        "bodies are kept as long as `[retention]` in server.toml says",
+    ),
+    ("pruneContentDays", "how long bodies are kept is said by `[retention]` in server.toml"),
+    ("pruneMetaDataDays", "how long messages are kept is said by `[retention]` in server.toml"),
+    ("regenerateTemplate", "a delivery keeps its bytes from one try to the next"),
+    ("includeFilterTransformer", "a delivery keeps its bytes from one try to the next"),
+    ("rotate", "a delivery that is tried again keeps its place, since that is what order means"),
+    ("reconnectInterval", "the wait between tries to connect is that of `retry`"),
+    (
+        "receiveTimeout",
+        "connections without messages stay open; `frame_silence` and `frame_time` limit those with a part of one",
+    ),
+    ("temporary", "a file is always written under another name and appears when it is whole"),
+    ("errorOnExists", "a file that exists with other content always makes a dead letter"),
+    ("successfulACKMessage", "write it as `ack_accept_text` if the sender reads it"),
+    ("sendTimeout", "the limit for a whole try is `timeout`"),
+    ("pollOnStart", "a folder is looked through at the start as well"),
+    ("useStrictParser", "messages are kept byte for byte, and parsed only where a step asks"),
+    ("segmentDelimiter", "line ends are kept as they come, CR, LF or both"),
+];
+
+/// The properties of a connector, and which of them somebody has looked at.
+pub(crate) struct Properties<'a> {
+    pub(crate) element: &'a Element,
+    taken: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Properties<'a> {
+    pub(crate) fn new(element: &'a Element) -> Properties<'a> {
+        Properties { element, taken: RefCell::default() }
+    }
+
+    /// The text of a property, which is dealt with by that.
+    pub(crate) fn take(&self, path: &[&str]) -> &'a str {
+        self.taken.borrow_mut().insert(path.join("/"));
+        self.element.at(path).map_or("", |element| element.text.trim())
+    }
+
+    /// The same with the blanks around it.
+    pub(crate) fn take_raw(&self, path: &[&str]) -> &'a str {
+        self.taken.borrow_mut().insert(path.join("/"));
+        self.element.at(path).map_or("", |element| element.text.as_str())
+    }
+
+    pub(crate) fn is_on(&self, path: &[&str], otherwise: bool) -> bool {
+        match self.take(path) {
+            "" => otherwise,
+            text => text == "true",
+        }
+    }
+
+    pub(crate) fn number(&self, path: &[&str]) -> Option<u64> {
+        self.take(path).parse().ok()
+    }
+
+    /// The line of a property, or that of all of them.
+    pub(crate) fn line(&self, path: &[&str]) -> usize {
+        self.element.at(path).map_or(self.element.line, |element| element.line)
+    }
+
+    /// Tells about every property that nobody has looked at and that is not at its default.
+    pub(crate) fn tell_rest(&self, notes: &mut Notes) {
+        let taken = self.taken.borrow();
+        tell(self.element, "", &taken, notes);
+    }
+
+    /// Everything that is set, for somebody who has to write it anew; no passwords.
+    pub(crate) fn listed(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        list(self.element, "", &mut lines);
+        lines
+    }
+}
+
+fn tell(element: &Element, path: &str, taken: &BTreeSet<String>, notes: &mut Notes) {
+    for child in &element.children {
+        let path =
+            if path.is_empty() { child.name.clone() } else { format!("{path}/{}", child.name) };
+        if taken.contains(&path) {
+            continue;
+        }
+        if !child.children.is_empty() {
+            tell(child, &path, taken, notes);
+        } else if !says_nothing(child) {
+            let name = child.name.rsplit('.').next().unwrap_or(&child.name);
+            let explained = EXPLAINED.iter().find(|(of, _)| *of == name);
+            let level = if explained.is_some() { Level::Adapted } else { Level::ByHand };
+            let meaning = explained.map_or("it has no equal", |(_, sentence)| sentence);
+            notes.add(level, child.line, format!("`{name}` is {}: {meaning}", shown(child)));
+        }
+    }
+}
+
+fn says_nothing(leaf: &Element) -> bool {
+    let text = leaf.text.trim();
+    let name = leaf.name.as_str();
+    text.is_empty()
+        || NEVER.contains(&name)
+        || DEFAULTS.iter().any(|(of, values)| *of == name && values.contains(&text))
+}
+
+/// The value of a property in a note.
+fn shown(leaf: &Element) -> String {
+    if is_secret(&leaf.name) {
+        "set and not shown".to_owned()
+    } else {
+        format!("`{}`", one_line(&leaf.text))
+    }
+}
+
+/// Whether a property may hold what nobody should read here.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["password", "passphrase", "secret", "token", "privatekey", "credential"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+fn list(element: &Element, path: &str, lines: &mut Vec<String>) {
+    for child in &element.children {
+        let name = child.name.rsplit('.').next().unwrap_or(&child.name);
+        let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+        if !child.children.is_empty() {
+            list(child, &path, lines);
+        } else if !says_nothing(child) {
+            lines.push(format!(
+                "{path}: {}",
+                if is_secret(name) {
+                    "(not copied)".to_owned()
+                } else {
+                    child.text.trim().to_owned()
+                }
+            ));
+        }
+    }
+}

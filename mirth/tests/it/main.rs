@@ -1,0 +1,6 @@
+//! Whole exports, each in a folder with what they become: `export.xml`, `site/` and `notes.txt`, or `error.txt` where there is no
+//! translation. `UPDATE=1` rewrites what is expected.
+
+mod cases;
+mod hostile;
+mod site;

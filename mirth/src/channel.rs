@@ -25,8 +25,7 @@ pub(crate) fn translate(element: &Element, name: &str, export: &Export) -> Trans
     let first = run(element, name, export, BTreeSet::new());
     let asked: BTreeSet<String> =
         first.scripts.iter().flat_map(|source| foreign::texts(source)).collect();
-    let put = first.mapped.iter().map(|mapped| mapped.name.clone());
-    let needed: BTreeSet<String> = put.filter(|name| asked.contains(name)).collect();
+    let needed: BTreeSet<String> = first.put.intersection(&asked).cloned().collect();
     let draft = if needed.is_empty() { first } else { run(element, name, export, needed) };
     Translated { files: draft.files, vars: draft.vars, notes: draft.notes.into_all() }
 }
@@ -63,6 +62,7 @@ fn run<'a>(
     draft.notes.enter_connector(Some("source"));
     let waited_for = waited_for(&destinations);
     draft.source(source, &waited_for).write(&mut text);
+    draft.notes.take_unmarked();
     draft.transform(element, source).write(&mut text);
     let after_source = draft.variables.clone();
     let removals = std::mem::take(&mut draft.taken_out);
@@ -82,6 +82,12 @@ fn run<'a>(
     let ending = if is_off { "toml.disabled" } else { "toml" };
     draft.files.insert(0, (format!("channels/{name}.{ending}"), text));
     draft
+}
+
+/// Whether a channel is enabled: said by itself, or since 3.5 by what is exported with it.
+pub(crate) fn is_on(element: &Element) -> bool {
+    let data = element.at(&["exportData", "metadata"]);
+    element.is_on("enabled", data.is_none_or(|data| data.is_on("enabled", true)))
 }
 
 /// The destinations without a queue, whose end the sender waited for.
@@ -124,10 +130,7 @@ impl Draft<'_> {
         let mut head = Block::default();
         self.notes.translated(element.line, format!("became `channels/{}.toml`", self.name));
         head.comment(format!("Translated from the Mirth channel {shown}."));
-        let is_on = element.is_on(
-            "enabled",
-            element.at(&["exportData", "metadata"]).is_none_or(|data| data.is_on("enabled", true)),
-        );
+        let is_on = is_on(element);
         if !is_on {
             head.comment(
                 "It was disabled: take `.disabled` off the name of this file to put it into force.",
@@ -153,8 +156,9 @@ impl Draft<'_> {
             about if about.is_empty() => shown.to_owned(),
             about => about,
         };
+        self.channel_properties(element);
+        self.mark(&mut head);
         head.text("description", about);
-        self.channel_properties(element, &mut head);
         (head, !is_on)
     }
 
@@ -174,21 +178,17 @@ impl Draft<'_> {
             }
             _ => "nothing runs when a channel starts or ends here",
         };
-        head.comment(format!("by hand: the {stem} script, {path}: {reason}."));
         self.notes.by_hand(script.line, format!("{reason}; its code is in `channels/{path}`"));
-        self.tell_foreign(&script.text, script.line);
+        self.mark(head);
         self.notes.enter_step(None);
     }
 
-    fn channel_properties(&mut self, element: &Element, head: &mut Block) {
+    fn channel_properties(&mut self, element: &Element) {
         if let Some(properties) = element.child("properties") {
             let properties = Properties::new(properties);
             let attachments = properties.take(&["attachmentProperties", "type"]);
             if !matches!(attachments, "" | "None") {
                 let kind = one_line(attachments);
-                head.comment(format!(
-                    "by hand: the attachment handler {kind}; messages are kept whole here."
-                ));
                 self.notes.by_hand(properties.line(&["attachmentProperties", "type"]), format!("the attachment handler `{kind}` cut parts out of messages, which are kept whole here"));
             }
             for column in properties.element.inside("metaDataColumns") {
@@ -229,11 +229,20 @@ impl Draft<'_> {
         let empty = Element { line: element.line, ..Element::default() };
         let transformer = source.child("transformer").unwrap_or(&empty);
         steps.extend(self.steps(transformer, &Into { stem: "", is_source: true }));
+        for taken in self.taken_out.iter().filter(|taken| taken.is_stale) {
+            let asked = taken.removal.when.text();
+            steps.push(Item::Comment(format!(
+                "by hand: {}: destinations are taken out when `{asked}`",
+                taken.step
+            )));
+        }
         self.data_types(transformer);
+        let left = self.notes.take_unmarked();
         let mut block = Block::default();
-        if steps.iter().any(|item| matches!(item, Item::Step(_) | Item::Comment(_))) {
+        if !steps.is_empty() || !left.is_empty() {
             block.head("");
             block.head("[transform]");
+            left.into_iter().for_each(|text| block.comment(text));
             block.key("steps", Val::Steps(steps));
         }
         block
@@ -339,8 +348,5 @@ pub(crate) fn kept_script(
     about: &str,
 ) {
     notes.by_hand(element.line, format!("{about}; its code is in `{path}`"));
-    for (offset, reason) in foreign::findings(&element.text) {
-        notes.by_hand(element.line + offset, format!("the script {reason}"));
-    }
     files.push((path, element.text.clone()));
 }

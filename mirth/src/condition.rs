@@ -1,5 +1,8 @@
 //! Conditions of the channel language, put together and written.
 
+/// The longest condition that is written, in bytes; the language takes twice as much, and nobody reads that.
+const TEXT_BYTES_MAX: usize = 4 * 1024;
+
 /// A condition.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Cond {
@@ -62,6 +65,10 @@ impl Cond {
             }
             (left, right) => Cond::Or(vec![left, right]),
         }
+    }
+
+    pub(crate) fn is_short(&self) -> bool {
+        self.text().len() <= TEXT_BYTES_MAX
     }
 
     pub(crate) fn negated(self) -> Cond {

@@ -54,15 +54,17 @@ impl Draft<'_> {
             self.queue(&properties, element.kind(), &mut block);
             properties.tell_rest(&mut self.notes);
         }
+        self.mark(&mut block);
         let mut steps = filter.guard();
         if let Some(transformer) = connector.child("transformer") {
             steps.extend(self.steps(transformer, &Into { stem: &stem, is_source: false }));
             self.data_types(transformer);
         }
+        self.response(connector, &stem);
+        self.mark(&mut block);
         if !steps.is_empty() {
             block.key("steps", Val::Steps(steps));
         }
-        self.response(connector, &stem);
         block
     }
 
@@ -77,7 +79,7 @@ impl Draft<'_> {
             format!("the destination is a {kind} as it stands there, which has no equal here");
         self.notes.by_hand(properties.element.line, &sentence);
         let mut block = Block::off();
-        block.comment(format!("by hand: {sentence}"));
+        self.mark(&mut block);
         self.list_properties(properties, &mut block);
         block.head("[[destination]]");
         block.text("name", name);
@@ -144,8 +146,8 @@ impl Draft<'_> {
             is_plain.then(|| was.clone()),
         );
         if !is_plain {
-            block.comment(format!("by hand: the address was {was}."));
             self.notes.by_hand(line, format!("the address was `{was}`: write what stood for it into `vars/`; addresses never come from a message"));
+            self.mark(block);
         } else if is_loopback(host) {
             self.notes.translated(line, format!("it sent to {was}"));
         } else {
@@ -242,8 +244,8 @@ impl Draft<'_> {
             is_plain.then(|| was.clone()),
         );
         if !is_plain {
-            block.comment(format!("by hand: the address was {shown}."));
             self.notes.by_hand(line, format!("the address was `{shown}`: write what stood for it into `vars/`; addresses never come from a message"));
+            self.mark(block);
         } else if is_loopback(host) {
             self.notes.translated(line, format!("it posted to {was}"));
         } else {
@@ -267,8 +269,8 @@ impl Draft<'_> {
                 .iter()
                 .any(|word| lower.contains(word));
             if is_secret || value.contains("${") {
-                block.comment(format!("by hand: the header {name}; what is secret is written `{{ secret = \"name\" }}`."));
                 self.notes.by_hand(line, format!("the header `{name}` was not copied: a credential is a secret by reference here, and a header holds no value of a message"));
+                self.mark(block);
             } else {
                 headers.push((name, Val::Text(one_line(value))));
             }
@@ -340,8 +342,8 @@ impl Draft<'_> {
                 self.notes.translated(line, format!("files were called `{shown}`"));
             }
             _ => {
-                block.comment(format!("by hand: files were called {shown}"));
                 self.notes.by_hand(line, format!("files were called `{shown}`, which has values that have no equal: each message gets a file of its own, named by its receipt"));
+                self.mark(block);
             }
         }
     }
@@ -369,11 +371,17 @@ impl Draft<'_> {
                     ),
                 );
             }
+            self.mark(block);
             block.is_off = true;
             block.text("type", "channel");
             block.text("channel", if id == "none" { "" } else { id });
             return true;
         };
+        if self.export.disabled.contains(&channel) {
+            self.notes.by_hand(properties.line(&["channelId"]), format!("it hands messages to the channel `{channel}`, which was disabled, so it stands as a comment"));
+            self.mark(block);
+            block.is_off = true;
+        }
         block.text("type", "channel");
         self.notes.translated(
             properties.line(&["channelId"]),
@@ -388,6 +396,9 @@ impl Draft<'_> {
     fn body(&mut self, properties: &Properties<'_>, path: &[&str], name: &str, block: &mut Block) {
         let template = properties.take_raw(path);
         let line = properties.line(path);
+        if template.trim().is_empty() && !path.contains(&"channelTemplate") {
+            self.notes.adapted(line, "its template was empty; here the message is sent");
+        }
         if template.trim().is_empty() || velocity::is_message(template) {
             return;
         }
@@ -405,19 +416,18 @@ impl Draft<'_> {
                     );
                 } else {
                     let lost = one_line(&lost.join(", "));
-                    block.comment(format!(
-                        "by hand: values of the template that have no equal: {lost}"
-                    ));
                     self.notes.by_hand(line, format!("its template became the script `channels/{path}`, and these values in it have no equal: {lost}"));
+                    self.mark(block);
                 }
                 self.used.extend(used);
             }
             None => {
-                let path = self.file(&format!("{name}-template"), "txt", template);
-                block.comment(format!(
-                    "by hand: the body was made by a template with directives: {path}"
-                ));
-                self.notes.by_hand(line, format!("its template has directives; it is kept in `channels/{path}`, and until a script makes the body, the message itself is sent"));
+                let kept = self.file(&format!("{name}-template"), "txt", template);
+                let refusal = "// By hand: the template of the destination has directives.\nexport default function () {\n  throw new Error(\"the template is left to be written by hand\");\n}\n";
+                let path = self.file(&format!("{name}-body"), "js", refusal);
+                self.notes.by_hand(line, format!("its template has directives and is kept in `channels/{kept}`; until `channels/{path}` makes the body, its deliveries are dead letters"));
+                self.mark(block);
+                block.text("script", path);
             }
         }
     }
@@ -432,15 +442,22 @@ impl Draft<'_> {
         let count = properties.number(&at("retryCount")).unwrap_or(0);
         let threads = properties.number(&at("threadCount")).unwrap_or(1);
         let key = properties.take(&at("threadAssignmentVariable"));
-        if kind == "VmDispatcherProperties" {
-            return;
+        let line = properties.line(&at("queueEnabled"));
+        match kind {
+            "VmDispatcherProperties" => return,
+            "FileDispatcherProperties" => {
+                if !queued {
+                    self.notes.adapted(line, "a file that could not be written was in error; here it is tried again for ever");
+                }
+                return;
+            }
+            _ => {}
         }
         let wait = duration(interval);
         let mut retry = vec![
             ("first".to_owned(), Val::Text(wait.clone())),
             ("max".to_owned(), Val::Text(wait)),
         ];
-        let line = properties.line(&at("queueEnabled"));
         if queued {
             retry.push(("give_up_after".to_owned(), Val::Text("never".to_owned())));
             retry.push(("attempts".to_owned(), Val::Bare(ATTEMPTS_MAX.to_string())));
@@ -448,7 +465,7 @@ impl Draft<'_> {
         } else {
             let attempts = count.saturating_add(1).min(ATTEMPTS_MAX);
             retry.push(("attempts".to_owned(), Val::Bare(attempts.to_string())));
-            self.notes.adapted(line, format!("without a queue a message was tried {attempts} times and then in error; so it is here when the receiver answers, and one that cannot be reached is waited for"));
+            self.notes.adapted(line, format!("without a queue a message was in error after {}; so it is here when the receiver answers, and one that cannot be reached is waited for", if attempts == 1 { "one try".to_owned() } else { format!("{attempts} tries") }));
         }
         block.key("retry", Val::Table(retry));
         if threads > 1 && queued {

@@ -2,6 +2,7 @@
 
 use crate::name::Names;
 use crate::note::Notes;
+use crate::toml_text::Block;
 use crate::values::Variables;
 use crate::walk::Removal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ pub(crate) struct Var {
 pub(crate) struct Export {
     /// Names of channels by their ids.
     pub(crate) channels: BTreeMap<String, String>,
+    /// Names of those that are disabled.
+    pub(crate) disabled: BTreeSet<String>,
     /// Ports that channels of the export listen on.
     pub(crate) ports: BTreeSet<String>,
 }
@@ -60,6 +63,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) variables: Variables,
     pub(crate) used: BTreeSet<String>,
     pub(crate) mapped: Vec<Mapped>,
+    /// Variables that steps put into a map.
+    pub(crate) put: BTreeSet<String>,
     pub(crate) taken_out: Vec<TakenOut>,
 }
 
@@ -78,6 +83,7 @@ impl<'a> Draft<'a> {
             variables: Variables::default(),
             used: BTreeSet::new(),
             mapped: Vec::new(),
+            put: BTreeSet::new(),
             taken_out: Vec::new(),
         }
     }
@@ -102,6 +108,11 @@ impl<'a> Draft<'a> {
         let name = self.var_names.take(&name, "address");
         self.vars.push(Var { name: name.clone(), about, development, production });
         name
+    }
+
+    /// Writes what is left by hand, and is not written so far, as comments.
+    pub(crate) fn mark(&mut self, block: &mut Block) {
+        self.notes.take_unmarked().into_iter().for_each(|text| block.comment(text));
     }
 
     /// Tells what a script uses that is not there. `line` is that of its first line in the export.

@@ -26,8 +26,14 @@ pub(crate) fn translate(root: &Element) -> Result<Translation, NotAnExport> {
     let mut channels = Vec::new();
     let mut others = Vec::new();
     const ROOTS: &[&str] = &[
-        "channel", "list", "channels", "channelGroup", "channelGroups", "serverConfiguration",
-        "codeTemplateLibrary", "codeTemplateLibraries",
+        "channel",
+        "list",
+        "channels",
+        "channelGroup",
+        "channelGroups",
+        "serverConfiguration",
+        "codeTemplateLibrary",
+        "codeTemplateLibraries",
     ];
     if ROOTS.contains(&root.name.as_str()) {
         sort(root, &mut channels, &mut others);
@@ -43,6 +49,9 @@ pub(crate) fn translate(root: &Element) -> Result<Translation, NotAnExport> {
     let mut export = Export::default();
     for (channel, name) in &named {
         export.channels.insert(channel.value("id").to_owned(), name.clone());
+        if !channel::is_on(channel) {
+            export.disabled.insert(name.clone());
+        }
         let port =
             channel.at(&["sourceConnector", "properties", "listenerConnectorProperties", "port"]);
         export.ports.extend(port.map(|port| port.text.trim().to_owned()));

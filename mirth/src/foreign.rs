@@ -1,6 +1,7 @@
 //! What a script uses that a script here does not have.
 
 use crate::js::{Token, lex};
+use crate::path::Path;
 use std::collections::BTreeSet;
 
 /// Names of Mirth's surroundings that have no equal, and what to do instead.
@@ -136,13 +137,45 @@ fn signed(sign: &str, before: Option<&Token>, after: Option<&Token>) -> Option<S
     }
 }
 
-/// The segments that a source names, which it may have written to.
-pub(crate) fn segments(source: &str) -> BTreeSet<String> {
-    let words = lex(source).lexemes.into_iter().filter_map(|lexeme| match lexeme.token {
-        Token::Text(text) | Token::Word(text) => Some(text),
-        _ => None,
-    });
-    words.filter(|word| crate::path::is_segment(word)).collect()
+/// The segments and fields that a source names, which it may have written to.
+pub(crate) struct Named {
+    segments: BTreeSet<String>,
+    fields: BTreeSet<String>,
+}
+
+impl Named {
+    pub(crate) fn of(source: &str) -> Named {
+        let (mut segments, mut fields) = (BTreeSet::new(), BTreeSet::new());
+        for lexeme in lex(source).lexemes {
+            let (Token::Text(text) | Token::Word(text)) = lexeme.token else { continue };
+            let mut parts = text.splitn(3, '.');
+            let (Some(segment), field) = (parts.next(), parts.next()) else { continue };
+            if !crate::path::is_segment(segment) {
+                continue;
+            }
+            match field {
+                Some(field) => fields.insert(format!("{segment}.{field}")),
+                None => segments.insert(segment.to_owned()),
+            };
+        }
+        Named { segments, fields }
+    }
+
+    /// Whether a place may be among them: its field is named, or its segment and no field of it.
+    pub(crate) fn may_hold(&self, path: &Path) -> bool {
+        let own = format!("{}.", path.segment());
+        match path.mirth_field() {
+            Some(field) if self.fields.contains(&field) => true,
+            Some(_) if self.fields.iter().any(|field| field.starts_with(&own)) => false,
+            Some(_) | None => self.segments.contains(path.segment()),
+        }
+    }
+
+    /// Whether a condition asks a segment that is named.
+    pub(crate) fn may_change(&self, condition: &str) -> bool {
+        let fields = self.fields.iter().filter_map(|field| field.get(..3));
+        self.segments.iter().map(String::as_str).chain(fields).any(|name| condition.contains(name))
+    }
 }
 
 /// The texts in a source: the names that it asks maps for are among them.

@@ -1,24 +1,31 @@
 //! Names of the export as names of a site.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest name, in bytes.
 const BYTES_MAX: usize = 64;
 /// Left free for the number that makes a name unique.
-const NUMBER_BYTES: usize = 6;
+const NUMBER_BYTES: usize = 8;
 
 /// Names that are taken.
 #[derive(Default)]
-pub(crate) struct Names(BTreeSet<String>);
+pub(crate) struct Names {
+    taken: BTreeSet<String>,
+    /// The last number that was given to a name, so that a thousand of one name do not count from 2 each.
+    numbers: BTreeMap<String, usize>,
+}
 
 impl Names {
     /// A name of the form `[a-z0-9][a-z0-9._-]{0,63}` that no other has, as near to `text` as it can be.
     pub(crate) fn take(&mut self, text: &str, otherwise: &str) -> String {
         let base = slug(text, otherwise);
-        let numbered = (2..).map(|number| format!("{base}-{number}"));
-        let mut candidates = std::iter::once(base.clone()).chain(numbered);
-        let free = candidates.find(|name| !self.0.contains(name)).unwrap_or(base);
-        self.0.insert(free.clone());
+        let mut free = base.clone();
+        while self.taken.contains(&free) {
+            let number = self.numbers.entry(base.clone()).or_insert(1);
+            *number += 1;
+            free = format!("{base}-{number}");
+        }
+        self.taken.insert(free.clone());
         free
     }
 }
@@ -29,12 +36,12 @@ pub(crate) fn slug(text: &str, otherwise: &str) -> String {
     for c in text.chars().flat_map(char::to_lowercase) {
         match c {
             'a'..='z' | '0'..='9' => name.push(c),
-            '_' | '.' if !name.is_empty() => name.push(c),
+            '_' | '.' if name.ends_with(|last: char| last.is_ascii_alphanumeric()) => name.push(c),
             'ä' => name.push_str("ae"),
             'ö' => name.push_str("oe"),
             'ü' => name.push_str("ue"),
             'ß' => name.push_str("ss"),
-            _ if !name.is_empty() && !name.ends_with('-') => name.push('-'),
+            _ if name.ends_with(|last: char| last.is_ascii_alphanumeric()) => name.push('-'),
             _ => {}
         }
         if name.len() >= BYTES_MAX - NUMBER_BYTES {

@@ -67,6 +67,8 @@ impl fmt::Display for Note {
 #[derive(Default)]
 pub(crate) struct Notes {
     all: Vec<Note>,
+    /// How many of them stand in the channel's file as well, or need not.
+    marked: usize,
     channel: Option<String>,
     connector: Option<String>,
     step: Option<String>,
@@ -111,6 +113,20 @@ impl Notes {
 
     pub(crate) fn by_hand(&mut self, line: usize, sentence: impl AsRef<str>) {
         self.add(Level::ByHand, line, sentence);
+    }
+
+    /// What is left by hand and stands nowhere in the channel's file so far. It counts as marked from now on.
+    pub(crate) fn take_unmarked(&mut self) -> Vec<String> {
+        let new = self.all.get(self.marked..).unwrap_or(&[]);
+        let left = new.iter().filter(|note| note.level == Level::ByHand).map(|note| {
+            match &note.place.step {
+                Some(step) => format!("by hand: {step}: {}", note.sentence),
+                None => format!("by hand: {}", note.sentence),
+            }
+        });
+        let left = left.collect();
+        self.marked = self.all.len();
+        left
     }
 
     pub(crate) fn into_all(self) -> Vec<Note> {

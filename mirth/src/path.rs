@@ -131,8 +131,22 @@ impl Path {
 
     /// Whether writing to `other` may change what is read here.
     pub(crate) fn is_touched_by(&self, other: &Path) -> bool {
-        self.segment == other.segment
-            && (self.field == other.field || self.field.is_none() || other.field.is_none())
+        let other_than = |own: Option<usize>, its: Option<usize>| matches!((own, its), (Some(own), Some(its)) if own != its);
+        if self.segment != other.segment || other_than(self.occurrence, other.occurrence) {
+            return false;
+        }
+        match (self.field, other.field) {
+            (Some(own), Some(its)) if own != its => false,
+            (Some(_), Some(_)) if other.component.is_some() => {
+                self.repetition == other.repetition && !other_than(self.component, other.component)
+            }
+            _ => true,
+        }
+    }
+
+    /// `PID.3`: its field as Mirth writes it.
+    pub(crate) fn mirth_field(&self) -> Option<String> {
+        self.field.map(|field| format!("{}.{field}", self.segment))
     }
 
     /// The two delimiters fields, and the segment itself, cannot be written.

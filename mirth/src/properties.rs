@@ -98,6 +98,8 @@ const DEFAULTS: &[(&str, &[&str])] = &[
     ("useResponseHeadersVariable", &["false"]),
     ("charset", &["UTF-8"]),
     ("authType", &["NONE"]),
+    ("maxIdleTime", &["0"]),
+    ("useScript", &["false"]),
     ("useProxyServer", &["false"]),
     ("isUseHeadersVariable", &["false"]),
     ("isUseParametersVariable", &["false"]),
@@ -180,6 +182,10 @@ const EXPLAINED: &[(&str, &str)] = &[
     ("sendTimeout", "the limit for a whole try is `timeout`"),
     ("pollOnStart", "a folder is looked through at the start as well"),
     ("useStrictParser", "messages are kept byte for byte, and parsed only where a step asks"),
+    (
+        "initialState",
+        "it did not start by itself; here a channel runs from the time its file is applied, and can be paused",
+    ),
     ("segmentDelimiter", "line ends are kept as they come, CR, LF or both"),
 ];
 
@@ -265,16 +271,23 @@ fn says_nothing(leaf: &Element) -> bool {
 
 /// The value of a property in a note.
 fn shown(leaf: &Element) -> String {
-    if is_secret(&leaf.name) {
+    if is_secret(leaf) {
         "set and not shown".to_owned()
     } else {
         format!("`{}`", one_line(&leaf.text))
     }
 }
 
-/// Whether a property may hold what nobody should read here.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
+/// Whether a property may hold what nobody should read here: by its name, or because an address in it has a password.
+fn is_secret(leaf: &Element) -> bool {
+    let text = leaf.text.to_lowercase();
+    let has_login = text.split_once("://").is_some_and(|(_, rest)| {
+        rest.split(['/', '?', ' ']).next().is_some_and(|authority| authority.contains('@'))
+    });
+    if has_login || ["password=", "pwd=", "passwd="].iter().any(|word| text.contains(word)) {
+        return true;
+    }
+    let name = leaf.name.to_lowercase();
     ["password", "passphrase", "secret", "token", "privatekey", "credential"]
         .iter()
         .any(|word| name.contains(word))
@@ -289,7 +302,7 @@ fn list(element: &Element, path: &str, lines: &mut Vec<String>) {
         } else if !says_nothing(child) {
             lines.push(format!(
                 "{path}: {}",
-                if is_secret(name) {
+                if is_secret(child) {
                     "(not copied)".to_owned()
                 } else {
                     child.text.trim().to_owned()

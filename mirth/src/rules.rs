@@ -139,7 +139,7 @@ impl Draft<'_> {
             used: RefCell::default(),
             remarks: RefCell::default(),
         };
-        let cond = returned(&statements, &reader)?;
+        let cond = returned(&statements, &reader).filter(Cond::is_short)?;
         let (used, remarks) = (reader.used.take(), reader.remarks.take());
         self.used.extend(used);
         let mut sentence = match &cond {
@@ -166,7 +166,7 @@ impl Draft<'_> {
         }
         let until = "until it is written, a message that it would decide about fails, so that nothing passes unasked";
         self.notes.by_hand(rule.line, format!("{sentence}; {until}"));
-        self.tell_foreign(&rule.source, rule.line);
+        self.notes.take_unmarked();
         format!("by hand: {}: {sentence}; {until}", labelled("filter rule", number, &rule.name))
     }
 }

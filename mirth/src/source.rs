@@ -73,6 +73,7 @@ impl Draft<'_> {
         self.answers(element, &properties, waited_for, &mut block);
         self.source_queue(&properties);
         properties.tell_rest(&mut self.notes);
+        self.mark(&mut block);
         block
     }
 
@@ -87,11 +88,11 @@ impl Draft<'_> {
         let sentence = format!(
             "the source is a {kind}, which has no equal here; until it is replaced, the channel takes messages from other channels only"
         );
-        block.comment(format!("by hand: {sentence}"));
+        self.notes.by_hand(properties.element.line, sentence);
+        self.mark(block);
         self.list_properties(properties, block);
         block.head("[source]");
         block.text("type", "channel");
-        self.notes.by_hand(properties.element.line, sentence);
     }
 
     /// What a connector said, and its scripts and queries in files of their own.
@@ -131,22 +132,17 @@ impl Draft<'_> {
         };
         let was = one_line(&format!("{host}:{port}"));
         let is_open = !is_loopback(host);
-        let production = if is_open && number == port {
-            format!("0.0.0.0:{port}")
-        } else {
-            format!("127.0.0.1:{number}")
-        };
-        let production =
-            if is_open && host != "0.0.0.0" && host.parse::<std::net::Ipv4Addr>().is_ok() {
-                format!("{host}:{number}")
-            } else {
-                production
-            };
+        let is_address = host.parse::<std::net::Ipv4Addr>().is_ok();
+        let production = (number == port).then(|| match (is_open, is_address) {
+            (false, _) => format!("127.0.0.1:{number}"),
+            (true, true) => format!("{host}:{number}"),
+            (true, false) => format!("0.0.0.0:{number}"),
+        });
         let name = self.var(
             "listen",
             format!("where {} listened: {was}", self.name),
             format!("127.0.0.1:{number}"),
-            Some(production),
+            production,
         );
         if is_open {
             block.comment(format!("It listened on {was}. For other machines it needs `tls`, or `plaintext` with its reason and end."));
@@ -358,7 +354,6 @@ impl Draft<'_> {
             }
             other => {
                 let other = one_line(other);
-                block.comment(format!("by hand: the answer was made by `{other}`; here it says when: `ack = \"on-delivery\"`, `\"on-accept\"` or `\"on-receipt\"`."));
                 self.notes.by_hand(line, format!("the answer was made by `{other}`, and answers are acknowledgements here: choose `ack`"));
             }
         }

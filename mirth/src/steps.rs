@@ -223,14 +223,18 @@ impl Draft<'_> {
         for (index, code) in of(transformer).into_iter().enumerate() {
             let label = labelled("step", index + 1, &code.name);
             self.notes.enter_step(Some(label.clone()));
-            if !code.name.is_empty() {
+            let made = if code.is_on {
+                self.step(&code, index + 1, &label, into)
+            } else {
+                vec![self.switched_off(&code, index + 1, into)]
+            };
+            // Names that Mirth gives by itself say what the step below says.
+            let is_own =
+                ["msg[", "tmp[", "For each msg["].iter().any(|own| code.name.starts_with(own));
+            if !code.name.is_empty() && !is_own && !made.is_empty() {
                 items.push(Item::Comment(code.name.clone()));
             }
-            if code.is_on {
-                items.extend(self.step(&code, index + 1, &label, into));
-            } else {
-                items.push(self.switched_off(&code, index + 1, into));
-            }
+            items.extend(made);
         }
         self.notes.enter_step(None);
         items
@@ -265,17 +269,18 @@ impl Draft<'_> {
                     "its condition has no equal, so every destination decides by its `when` alone",
                 )];
             }
-            return vec![self.script(code, number, into, true)];
+            return self.script(code, number, into, true);
         };
+        self.put.extend(walked.put.iter().cloned());
         if walked.put.iter().any(|name| self.needed.contains(name)) {
             for name in &walked.put {
                 self.used.insert(name.clone());
             }
-            return vec![self.script(code, number, into, false)];
+            return self.script(code, number, into, false);
         }
         if !walked.removals.is_empty() && !into.is_source {
             self.variables = before;
-            return vec![self.script(code, number, into, true)];
+            return self.script(code, number, into, true);
         }
         self.walked(code, walked, label)
     }
@@ -335,24 +340,32 @@ impl Draft<'_> {
     }
 
     /// A step that stays the script that it is.
-    fn script(&mut self, code: &Code, number: usize, into: &Into<'_>, may_write: bool) -> Item {
+    fn script(
+        &mut self,
+        code: &Code,
+        number: usize,
+        into: &Into<'_>,
+        may_write: bool,
+    ) -> Vec<Item> {
         let path = self.file(&format!("{}step-{number}", into.stem), "js", &code.source);
         self.scripts.push(code.source.clone());
         if may_write {
-            let segments = foreign::segments(&code.source);
-            self.variables.touch_segments(&segments);
+            let named = foreign::Named::of(&code.source);
+            self.variables.touch_named(&named);
             if foreign::puts(&code.source) {
                 foreign::texts(&code.source).iter().for_each(|name| self.variables.forget(name));
             }
             for taken in &mut self.taken_out {
                 let asked = taken.removal.when.text();
-                taken.is_stale |= segments.iter().any(|segment| asked.contains(segment.as_str()));
+                taken.is_stale |= named.may_change(&asked);
             }
         }
         self.notes.adapted(code.line, format!("stays a script, word for word: `channels/{path}`"));
         self.tell_foreign(&code.source, code.line);
-        let step = Step::new("script", Val::Text(path));
-        Item::Step(step.with("prelude", Val::Text("mirth".to_owned())))
+        let left = self.notes.take_unmarked().into_iter().map(Item::Comment);
+        let step =
+            Step::new("script", Val::Text(path)).with("prelude", Val::Text("mirth".to_owned()));
+        left.chain([Item::Step(step)]).collect()
     }
 
     /// A step that is left for a person.
@@ -363,6 +376,7 @@ impl Draft<'_> {
             sentence = format!("{sentence}; what it said is in `channels/{path}`");
         }
         self.notes.by_hand(code.line, &sentence);
+        self.notes.take_unmarked();
         Item::Comment(format!("by hand: {sentence}"))
     }
 }

@@ -1,5 +1,6 @@
 //! Expressions as values of a message, and what variables hold.
 
+use crate::foreign::Named;
 use crate::js::{Expr, Op};
 use crate::path::{self, Loop, Path};
 use std::cell::RefCell;
@@ -114,10 +115,10 @@ impl Variables {
         }
     }
 
-    /// A script runs that may write to these segments.
-    pub(crate) fn touch_segments(&mut self, segments: &BTreeSet<String>) {
+    /// A script runs that may write to these places.
+    pub(crate) fn touch_named(&mut self, named: &Named) {
         for known in self.map.values_mut() {
-            known.is_stale |= known.value.paths().any(|path| segments.contains(path.segment()));
+            known.is_stale |= known.value.paths().any(|path| named.may_hold(path));
         }
     }
 

@@ -246,7 +246,7 @@ impl Walker<'_> {
     }
 
     fn branch(&mut self, asked: &Expr, then: &[Stmt], otherwise: &[Stmt]) -> Option<Vec<Item>> {
-        let cond = self.ask(|reader| condition(asked, reader))?;
+        let cond = self.ask(|reader| condition(asked, reader)).filter(Cond::is_short)?;
         if matches!(cond, Cond::True | Cond::False) {
             return None;
         }

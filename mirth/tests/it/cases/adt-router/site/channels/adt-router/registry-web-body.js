@@ -2,14 +2,9 @@
 export default function (msg) {
   return [
     "<patient id=\"",
-    missing("mrn"),
+    msg.get("PID-3.1"),
     "\" visit=\"",
-    missing("visit"),
+    msg.get("PV1-19.1"),
     "\"/>",
   ].join("");
-}
-
-// By hand: what stood in a map there has no equal here.
-function missing(name) {
-  throw new Error(`no value for ${name}`);
 }

@@ -79,6 +79,7 @@ fn run<'a>(
     draft.notes.enter_connector(None);
     draft.tell_removals(&removals);
     draft.tell_mapped();
+    draft.tell_paths(element.line);
     let ending = if is_off { "toml.disabled" } else { "toml" };
     draft.files.insert(0, (format!("channels/{name}.{ending}"), text));
     draft
@@ -314,6 +315,18 @@ impl Draft<'_> {
             }
         }
         self.notes.enter_connector(None);
+    }
+
+    /// What differs about reading and writing in general, told once for the channel.
+    fn tell_paths(&mut self, line: usize) {
+        if !self.written.is_empty() {
+            let segments: Vec<&str> = self.written.iter().map(String::as_str).collect();
+            self.notes.adapted(line, format!("steps write to {}: a segment that a message lacks was made by that, and here the step fails, so put an `insert` before it where that can be", segments.join(", ")));
+        }
+        self.notes.adapted(
+            line,
+            "a place without an index was every repetition at once, as XML; here it is the first",
+        );
     }
 
     fn tell_mapped(&mut self) {

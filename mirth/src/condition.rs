@@ -32,7 +32,7 @@ impl Cond {
 
     /// Never true, of whatever message.
     pub(crate) fn never() -> Cond {
-        Cond::test("MSH empty".to_owned())
+        Cond::test("not (MSH exists)".to_owned())
     }
 
     pub(crate) fn and(self, other: Cond) -> Cond {
@@ -86,7 +86,7 @@ impl Cond {
     pub(crate) fn text(&self) -> String {
         match self {
             Cond::True => "MSH exists".to_owned(),
-            Cond::False => "MSH empty".to_owned(),
+            Cond::False => "not (MSH exists)".to_owned(),
             Cond::Test(text, _) => text.clone(),
             Cond::Is { path, text, equal: true } => format!("{path} = {}", quoted(text)),
             Cond::Is { path, text, equal: false } => format!("{path} != {}", quoted(text)),

@@ -66,6 +66,8 @@ pub(crate) struct Draft<'a> {
     /// Variables that steps put into a map.
     pub(crate) put: BTreeSet<String>,
     pub(crate) taken_out: Vec<TakenOut>,
+    /// Segments that steps write to and that a message need not have.
+    pub(crate) written: BTreeSet<String>,
 }
 
 impl<'a> Draft<'a> {
@@ -85,6 +87,7 @@ impl<'a> Draft<'a> {
             mapped: Vec::new(),
             put: BTreeSet::new(),
             taken_out: Vec::new(),
+            written: BTreeSet::new(),
         }
     }
 

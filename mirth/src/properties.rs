@@ -97,7 +97,7 @@ const DEFAULTS: &[(&str, &[&str])] = &[
     ("responseDataTypeBinary", &["false"]),
     ("useResponseHeadersVariable", &["false"]),
     ("charset", &["UTF-8"]),
-    ("authType", &["NONE"]),
+    ("authType", &["NONE", "BASIC", "DIGEST", "JAVASCRIPT", "CUSTOM", "OAUTH2_VERIFICATION"]),
     ("maxIdleTime", &["0"]),
     ("useScript", &["false"]),
     ("useProxyServer", &["false"]),
@@ -230,33 +230,71 @@ impl<'a> Properties<'a> {
 
     /// Tells about every property that nobody has looked at and that is not at its default.
     pub(crate) fn tell_rest(&self, notes: &mut Notes) {
-        let taken = self.taken.borrow();
-        tell(self.element, "", &taken, notes);
-    }
-
-    /// Everything that is set, for somebody who has to write it anew; no passwords.
-    pub(crate) fn listed(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        list(self.element, "", &mut lines);
-        lines
-    }
-}
-
-fn tell(element: &Element, path: &str, taken: &BTreeSet<String>, notes: &mut Notes) {
-    for child in &element.children {
-        let path =
-            if path.is_empty() { child.name.clone() } else { format!("{path}/{}", child.name) };
-        if taken.contains(&path) {
-            continue;
-        }
-        if !child.children.is_empty() {
-            tell(child, &path, taken, notes);
-        } else if !says_nothing(child) {
-            let name = child.name.rsplit('.').next().unwrap_or(&child.name);
+        let mut rest = Vec::new();
+        leaves(self.element, "", false, &self.taken.borrow(), &mut rest);
+        for leaf in rest {
+            let name = leaf.name();
             let explained = EXPLAINED.iter().find(|(of, _)| *of == name);
             let level = if explained.is_some() { Level::Adapted } else { Level::ByHand };
             let meaning = explained.map_or("it has no equal", |(_, sentence)| sentence);
-            notes.add(level, child.line, format!("`{name}` is {}: {meaning}", shown(child)));
+            notes.add(level, leaf.element.line, format!("`{name}` is {}: {meaning}", leaf.value()));
+        }
+    }
+
+    /// Everything that is set, by path, for somebody who has to write it anew; no passwords.
+    pub(crate) fn listed(&self) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        leaves(self.element, "", false, &BTreeSet::new(), &mut all);
+        let shown = all.into_iter().map(|leaf| {
+            let value = if leaf.is_hidden { "(not copied)" } else { leaf.element.text.trim() };
+            (leaf.path, value.to_owned())
+        });
+        shown.collect()
+    }
+}
+
+/// A property that may say something, with its path.
+struct Leaf<'a> {
+    element: &'a Element,
+    path: String,
+    is_hidden: bool,
+}
+
+impl Leaf<'_> {
+    /// What it is called: a value of a list or map by what it is in.
+    fn name(&self) -> &str {
+        let mut parts = self.path.rsplit('/');
+        parts.find(|part| !matches!(*part, "string" | "entry" | "list")).unwrap_or(&self.path)
+    }
+
+    fn value(&self) -> String {
+        if self.is_hidden {
+            "set and not shown".to_owned()
+        } else {
+            format!("`{}`", one_line(&self.element.text))
+        }
+    }
+}
+
+/// Everything below an element that is not at its default, without what `taken` holds.
+fn leaves<'a>(
+    element: &'a Element,
+    above: &str,
+    is_hidden: bool,
+    taken: &BTreeSet<String>,
+    out: &mut Vec<Leaf<'a>>,
+) {
+    for child in &element.children {
+        let name = child.name.rsplit('.').next().unwrap_or(&child.name);
+        let path = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
+        if taken.contains(&path) {
+            continue;
+        }
+        let is_hidden = is_hidden || hides(child);
+        if !child.children.is_empty() {
+            leaves(child, &path, is_hidden, taken, out);
+        } else if !says_nothing(child) {
+            out.push(Leaf { element: child, path, is_hidden });
         }
     }
 }
@@ -269,45 +307,32 @@ fn says_nothing(leaf: &Element) -> bool {
         || DEFAULTS.iter().any(|(of, values)| *of == name && values.contains(&text))
 }
 
-/// The value of a property in a note.
-fn shown(leaf: &Element) -> String {
-    if is_secret(leaf) {
-        "set and not shown".to_owned()
-    } else {
-        format!("`{}`", one_line(&leaf.text))
+/// Whether nobody should read here what is in an element: by its name, by the key of its map, or because an address in it has a password.
+fn hides(element: &Element) -> bool {
+    const WORDS: &[&str] = &[
+        "password",
+        "passphrase",
+        "secret",
+        "token",
+        "apikey",
+        "api-key",
+        "api_key",
+        "privatekey",
+        "credential",
+        "authorization",
+        "cookie",
+    ];
+    let is_telling = |text: &str| {
+        let text = text.to_lowercase();
+        WORDS.iter().any(|word| text.contains(word))
+    };
+    let key = element.children.first().filter(|_| element.name == "entry");
+    if is_telling(&element.name) || key.is_some_and(|key| is_telling(&key.text)) {
+        return true;
     }
-}
-
-/// Whether a property may hold what nobody should read here: by its name, or because an address in it has a password.
-fn is_secret(leaf: &Element) -> bool {
-    let text = leaf.text.to_lowercase();
+    let text = element.text.to_lowercase();
     let has_login = text.split_once("://").is_some_and(|(_, rest)| {
         rest.split(['/', '?', ' ']).next().is_some_and(|authority| authority.contains('@'))
     });
-    if has_login || ["password=", "pwd=", "passwd="].iter().any(|word| text.contains(word)) {
-        return true;
-    }
-    let name = leaf.name.to_lowercase();
-    ["password", "passphrase", "secret", "token", "privatekey", "credential"]
-        .iter()
-        .any(|word| name.contains(word))
-}
-
-fn list(element: &Element, path: &str, lines: &mut Vec<String>) {
-    for child in &element.children {
-        let name = child.name.rsplit('.').next().unwrap_or(&child.name);
-        let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-        if !child.children.is_empty() {
-            list(child, &path, lines);
-        } else if !says_nothing(child) {
-            lines.push(format!(
-                "{path}: {}",
-                if is_secret(child) {
-                    "(not copied)".to_owned()
-                } else {
-                    child.text.trim().to_owned()
-                }
-            ));
-        }
-    }
+    has_login || ["password=", "pwd=", "passwd="].iter().any(|word| text.contains(word))
 }

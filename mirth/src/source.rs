@@ -97,20 +97,19 @@ impl Draft<'_> {
 
     /// What a connector said, and its scripts and queries in files of their own.
     pub(crate) fn list_properties(&mut self, properties: &Properties<'_>, block: &mut Block) {
-        for line in properties.listed() {
-            match line.split_once('\n') {
-                None => block.comment(format!("  {line}")),
-                Some((first, _)) => {
-                    let (name, text) = line.split_once(": ").unwrap_or(("text", first));
-                    let ending = match name {
-                        "script" | "updateScript" => "js",
-                        "select" | "query" | "update" => "sql",
-                        _ => "txt",
-                    };
-                    let path = self.file(name, ending, text);
-                    block.comment(format!("  {name}: {path}"));
-                }
+        for (path, text) in properties.listed() {
+            if !text.contains('\n') {
+                block.comment(format!("  {path}: {text}"));
+                continue;
             }
+            let name = path.rsplit('/').next().unwrap_or(&path);
+            let ending = match name {
+                "script" | "updateScript" => "js",
+                "select" | "query" | "update" => "sql",
+                _ => "txt",
+            };
+            let file = self.file(name, ending, &text);
+            block.comment(format!("  {path}: {file}"));
         }
     }
 
@@ -186,6 +185,13 @@ impl Draft<'_> {
         block.text("type", "http");
         self.notes.adapted(properties.element.line, "the HTTP Listener became a source of `type = \"http\"`, which takes one HL7 message with each POST and answers its acknowledgement");
         self.listen(properties, block);
+        for plugin in properties.element.inside("pluginProperties") {
+            let kind = one_line(plugin.value("authType"));
+            if !matches!(kind.as_str(), "" | "NONE") {
+                self.notes.by_hand(plugin.line, format!("senders proved who they were by {kind}; here it is `token = {{ secret = \"name\" }}`, or a certificate with `tls`"));
+            }
+        }
+        self.mark(block);
         match properties.take(&["contextPath"]).trim_matches('/') {
             "" => {}
             path => block.text("path", format!("/{}", one_line(path))),

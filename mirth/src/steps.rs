@@ -292,6 +292,12 @@ impl Draft<'_> {
             taken.is_stale |= walked.written.iter().any(|path| asked.contains(path.segment()));
         }
         self.used.extend(walked.used);
+        // A Z segment gets an `insert`, and inside a loop the segment is there.
+        let may_lack = walked.written.iter().map(|path| path.segment()).filter(|segment| {
+            let is_looped = code.each.as_ref().is_some_and(|each| each.segment == **segment);
+            !is_looped && *segment != "MSH" && !segment.starts_with('Z')
+        });
+        self.written.extend(may_lack.map(str::to_owned));
         let mut said = verbs(&walked.items);
         for name in &walked.put {
             let template = self.variables.get(name).and_then(Value::template);

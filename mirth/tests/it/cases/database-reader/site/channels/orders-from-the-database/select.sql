@@ -1,0 +1,3 @@
+SELECT id, text
+FROM outbox
+WHERE sent IS NULL

@@ -1,0 +1,2 @@
+if (responseMap.get('d1') == null) return;
+globalMap.put('x', 1);

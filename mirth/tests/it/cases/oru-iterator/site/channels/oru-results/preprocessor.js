@@ -1,0 +1,2 @@
+message = message.replace('\n', '\r');
+return message;

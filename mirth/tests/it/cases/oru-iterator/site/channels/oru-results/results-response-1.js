@@ -1,0 +1,1 @@
+responseStatus = SENT;

@@ -1,0 +1,1 @@
+tmp['PID']['PID.2']['PID.2.1'] = channelMap.get('family');

@@ -1,0 +1,1 @@
+return globalMap.get('open') == true;

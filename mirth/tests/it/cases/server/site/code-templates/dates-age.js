@@ -1,0 +1,1 @@
+function age(x) { return new java.util.Date(); }

@@ -1,0 +1,1 @@
+globalMap.put('a', 1);

@@ -45,6 +45,8 @@ pub enum Verb {
     View(View),
     /// Make a site to begin with: one channel, its code table and a test
     Init(bench::Init),
+    /// Turn the channels of another engine into files of a site
+    Import(bench::Import),
     /// Tidy channel files, comments kept
     Fmt(bench::Fmt),
     /// Run the tests beside the channels of a site

@@ -58,6 +58,7 @@ fn run(verb: Verb) -> Outcome {
         Verb::Explain(args) => verbs::explain::run(&args),
         Verb::View(args) => verbs::view::run(&args),
         Verb::Init(args) => verbs::init::run(&args),
+        Verb::Import(args) => verbs::import::run(&args),
         Verb::Fmt(args) => verbs::fmt::run(&args),
         Verb::Promote(args) => verbs::promote::run(&args),
         Verb::MakeTest(args) => wait(false, verbs::make_test::run(args)),

@@ -323,3 +323,33 @@ fn a_message_that_came_becomes_a_test_without_the_people_in_it() {
     assert!(log.contains("message.body.read"), "looking at it is recorded: {log}");
     engine.stop();
 }
+
+#[test]
+fn channels_of_another_engine_become_a_site() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mirth/tests/it/cases");
+    let folder = tempfile::tempdir().unwrap();
+    let to = shown(&folder.path().join("adt"));
+    let export = shown(&cases.join("adt-router/export.xml"));
+    let imported = local(&["import", "mirth", &export, "--to", &to]);
+    assert!(imported.stdout.contains("by hand") || imported.code == Some(0), "{imported:?}");
+    assert!(imported.stdout.contains("channels/"), "{imported:?}");
+    let again = local(&["import", "mirth", &export, "--to", &to]);
+    assert!(again.code == Some(78) && again.stderr.contains("is there already"), "{again:?}");
+    let checked = local(&["check", &to]);
+    assert_eq!(checked.code, Some(0), "what came over runs: {checked:?}");
+    let json = local(&[
+        "import",
+        "mirth",
+        &export,
+        "--to",
+        &shown(&folder.path().join("b")),
+        "--format",
+        "json",
+    ]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert!(json["notes"].as_array().unwrap().len() > 3, "{json}");
+    let nonsense = folder.path().join("nonsense.xml");
+    fs::write(&nonsense, "<channel>").unwrap();
+    let refused = local(&["import", "mirth", &shown(&nonsense), "--to", &to]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("no export"), "{refused:?}");
+}

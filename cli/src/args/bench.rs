@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Format, Target};
 
@@ -148,4 +148,30 @@ pub struct MakeTest {
     pub key: Option<String>,
     #[command(flatten)]
     pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Import {
+    #[command(subcommand)]
+    pub from: ImportFrom,
+}
+
+#[derive(Subcommand)]
+pub enum ImportFrom {
+    /// Channels of Mirth Connect or Open Integration Engine, as they are exported (XML)
+    Mirth(Mirth),
+}
+
+#[derive(Args)]
+pub struct Mirth {
+    /// An export: a channel, several, a group, or a whole server configuration
+    pub file: PathBuf,
+    /// The folder of the site; no file in it is written over
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+    /// Show the notes about what came over as it was, too
+    #[arg(long)]
+    pub all: bool,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }

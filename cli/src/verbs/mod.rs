@@ -15,6 +15,7 @@ pub mod deidentify;
 pub mod doctor;
 pub mod explain;
 pub mod fmt;
+pub mod import;
 pub mod init;
 pub mod keys;
 pub mod listen;

@@ -8,6 +8,7 @@ mod ack;
 pub mod batch;
 mod charset;
 mod delimiters;
+pub mod dictionary;
 mod difference;
 mod escape;
 mod header;

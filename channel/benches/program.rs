@@ -27,7 +27,7 @@ impl Tables for Shelf {
         self.0.iter().find(|table| table.name() == name).cloned()
     }
 
-    fn script(&self, path: &str) -> Option<Arc<str>> {
+    fn companion(&self, path: &str) -> Option<Arc<str>> {
         (path == "oru/five.js").then(|| Arc::from(FIVE_FIELDS))
     }
 

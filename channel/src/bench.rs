@@ -33,7 +33,7 @@ impl Tables for OneTable {
         vec![self.0.name().clone()]
     }
 
-    fn script(&self, path: &str) -> Option<Arc<str>> {
+    fn companion(&self, path: &str) -> Option<Arc<str>> {
         let found = self.1.iter().find(|(known, _)| known == path);
         found.map(|(_, text)| Arc::clone(text))
     }

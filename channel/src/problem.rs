@@ -1,4 +1,5 @@
 use config::{Diagnostics, Text};
+use hl7::dictionary::dictionary;
 use std::ops::Range;
 
 /// One problem inside a quoted text of the language, located by offsets of that text.
@@ -45,6 +46,26 @@ impl Problem {
 
 /// Reads a path that stands at `start` of a longer text.
 pub(crate) fn path(text: &str, start: usize) -> Result<hl7::Path, Problem> {
+    let path = parsed(text, start)?;
+    match beyond(&path) {
+        None => Ok(path),
+        Some((title, label)) => Err(Problem::new("C0203", start..start + text.len(), title, label)),
+    }
+}
+
+/// A field that no version of the standard gives its segment is a slip of the pen, or a site's own, which belongs into a Z segment.
+fn beyond(path: &hl7::Path) -> Option<(String, String)> {
+    let field = path.field?;
+    let (segment, d) = (path.segment.as_str(), dictionary());
+    let (last, newest) = d.last_field(segment)?;
+    if field > last {
+        let label = format!("{segment} has fields 1 to {last} in HL7 {}", newest.as_str());
+        return Some((format!("{segment} has no field {field}"), label));
+    }
+    None
+}
+
+fn parsed(text: &str, start: usize) -> Result<hl7::Path, Problem> {
     hl7::Path::parse(text).map_err(|error| {
         let wrong = text.get(error.range.clone()).filter(|part| !part.is_empty()).unwrap_or(text);
         Problem {

@@ -2,14 +2,14 @@ use config::{CodeTable, Name};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
-/// What a channel refers to besides its own file, looked up once when it is compiled: code tables and scripts.
+/// What a channel refers to besides its own file, looked up once when it is compiled: code tables, scripts, profiles.
 pub trait Tables {
     /// The table of this name.
     fn table(&self, name: &Name) -> Option<Arc<CodeTable>>;
     /// Every name, for suggestions.
     fn names(&self) -> Vec<Name>;
-    /// The text of a script, by its path below the folder of the channels.
-    fn script(&self, path: &str) -> Option<Arc<str>> {
+    /// The text of a script or profile, by its path below the folder of the channels.
+    fn companion(&self, path: &str) -> Option<Arc<str>> {
         let _none = path;
         None
     }

@@ -250,6 +250,13 @@ impl<'w> Work<'w> {
         Ok(path)
     }
 
+    /// Says something in the trace, where someone wants one.
+    pub(crate) fn say(&mut self, all: Vec<String>) {
+        if let Some(recorder) = self.recorder.as_mut() {
+            recorder.said(all);
+        }
+    }
+
     /// Runs a script; what it changed is the message from now on.
     pub(crate) fn call(&mut self, script: &Script) -> Result<Returned, Broke> {
         let recorded = self.recorder.is_some();

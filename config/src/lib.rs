@@ -55,7 +55,7 @@ pub use schema::schema;
 pub use scope::Scope;
 pub use section::{SecretRef, Section, Value, Variant, declaration_problems};
 pub use server::{Profile, SERVER_FIELDS, Server};
-pub use site::{Paths, ScriptFile, Secrets, SiteFile, SiteFiles};
+pub use site::{Companion, Paths, Secrets, SiteFile, SiteFiles};
 pub use source::{FileId, Files, Position, Span};
 pub use store_url::{StoreUrl, StoreUrlError};
 pub use suggest::nearest;

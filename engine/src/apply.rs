@@ -508,9 +508,9 @@ fn parts(running: &Running, plan: &ChannelPlan) -> Vec<String> {
             parts.push(format!("code table {} changed", table.name));
         }
     }
-    for script in &plan.file.scripts {
-        if before.scripts.iter().all(|b| b != script) {
-            parts.push(format!("script {} changed", script.path));
+    for file in &plan.file.companions {
+        if before.companions.iter().all(|b| b != file) {
+            parts.push(format!("{} changed", file.path));
         }
     }
     if before.text != plan.file.text {

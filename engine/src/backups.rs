@@ -99,10 +99,10 @@ impl Engine {
         let server = site.server.map(|(path, text)| (path, text.into_bytes()));
         let others = [site.vars, site.channels, site.tables].into_iter().flatten();
         let others = others.map(|file| (file.path, file.text.into_bytes()));
-        let scripts = site.scripts.into_iter();
-        let scripts =
-            scripts.map(|file| (format!("channels/{}", file.path), file.text.into_bytes()));
-        let others = others.chain(scripts);
+        let companions = site.companions.into_iter();
+        let companions =
+            companions.map(|file| (format!("channels/{}", file.path), file.text.into_bytes()));
+        let others = others.chain(companions);
         let mut all: Vec<(String, Vec<u8>)> = server.into_iter().chain(others).collect();
         all.iter_mut().for_each(|(name, _)| name.insert_str(0, "site/"));
         let day_key = "keys/audit/epoch.key";

@@ -93,7 +93,7 @@ impl Script {
         compiler: &mut Compiler<'_>,
     ) -> Option<Script> {
         let name = text.value.clone();
-        let Some(source) = compiler.tables().script(&name) else {
+        let Some(source) = compiler.tables().companion(&name) else {
             let title = format!("there is no script `{name}`");
             let error = compiler.diags().error("C0212", text.span, title);
             error

@@ -26,6 +26,7 @@ mod set;
 mod split;
 mod trim;
 mod upper;
+mod validate;
 
 pub(crate) use list::StepList;
 
@@ -110,6 +111,7 @@ pub const STEPS: &[StepDecl] = &[
     if_else::DECL,
     each::DECL,
     script::DECL,
+    validate::DECL,
 ];
 
 /// Every step of the language.

@@ -48,6 +48,7 @@ const BUSY: &str = r#"
   { pad = 'PID-3[*].1', width = 10, when = 'not (PID-3[*].1 contains "&")' },
   { upper = 'PID-5.1', when = 'PID-5.1 exists' },
   { lower = 'PID-11[*]' },
+  { validate = [], warn = ["structure", "required", "repetition", "length", "type", "table"] },
   { script = "busy/all.js" },
   { require = 'MSH-9 exists', error = "a message without a type" },
 "#;

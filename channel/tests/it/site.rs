@@ -59,7 +59,7 @@ impl Tables for Shelf {
         self.tables.keys().cloned().collect()
     }
 
-    fn script(&self, path: &str) -> Option<Arc<str>> {
+    fn companion(&self, path: &str) -> Option<Arc<str>> {
         self.scripts.get(path).cloned()
     }
 }

@@ -66,6 +66,7 @@ pub const CODES: &[Code] = &[
     page!("C0108"),
     page!("C0201"),
     page!("C0202"),
+    page!("C0203"),
     page!("C0205"),
     page!("C0206"),
     page!("C0207"),
@@ -74,6 +75,7 @@ pub const CODES: &[Code] = &[
     page!("C0210"),
     page!("C0212"),
     page!("C0213"),
+    page!("C0214"),
     page!("C0220"),
     page!("C0221"),
     page!("C0222"),
@@ -130,6 +132,7 @@ pub const CODES: &[Code] = &[
     page!("R0131"),
     page!("R0132"),
     page!("R0133"),
+    page!("R0140"),
 ];
 
 #[cfg(test)]

@@ -25,9 +25,9 @@ pub struct SiteFile {
     pub text: String,
 }
 
-/// A script of a channel.
+/// A file that a channel refers to: a script, or a profile of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScriptFile {
+pub struct Companion {
     /// Below the folder of the channels, as channel files name it: `adt/names.js`.
     pub path: String,
     /// What it says.
@@ -47,8 +47,8 @@ pub struct SiteFiles {
     pub channels: Vec<SiteFile>,
     /// `tables/*.csv`, by name.
     pub tables: Vec<SiteFile>,
-    /// `channels/NAME/*.js`, by path.
-    pub scripts: Vec<ScriptFile>,
+    /// `channels/NAME/*.js` and `*.toml`, by path.
+    pub companions: Vec<Companion>,
 }
 
 impl SiteFiles {
@@ -71,7 +71,7 @@ impl SiteFiles {
         site.vars = folder(root, "vars", "toml", diags);
         site.channels = folder(root, "channels", "toml", diags);
         site.tables = folder(root, "tables", "csv", diags);
-        site.scripts = scripts(root, diags);
+        site.companions = companions(root, diags);
         site
     }
 
@@ -98,7 +98,7 @@ impl SiteFiles {
     }
 }
 
-/// The files of one kind in a folder, sorted by name. Folders (tests and scripts of a channel) and hidden files are someone else's.
+/// The files of one kind in a folder, sorted by name. Folders (tests, scripts and profiles of a channel) and hidden files are someone else's.
 fn folder(root: &Path, folder: &str, extension: &str, diags: &mut Diagnostics) -> Vec<SiteFile> {
     let mut names = match file_names(&root.join(folder)) {
         Ok(names) => names,
@@ -118,8 +118,8 @@ fn folder(root: &Path, folder: &str, extension: &str, diags: &mut Diagnostics) -
     names.into_iter().filter_map(|name| one_file(root, folder, &name, extension, diags)).collect()
 }
 
-/// The scripts in the folders of the channels, by path.
-fn scripts(root: &Path, diags: &mut Diagnostics) -> Vec<ScriptFile> {
+/// The scripts and profiles in the folders of the channels, by path.
+fn companions(root: &Path, diags: &mut Diagnostics) -> Vec<Companion> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(root.join("channels")).into_iter().flatten().flatten() {
         let folder = entry.file_name().to_string_lossy().into_owned();
@@ -127,22 +127,23 @@ fn scripts(root: &Path, diags: &mut Diagnostics) -> Vec<ScriptFile> {
             continue;
         }
         let names = file_names(&entry.path()).unwrap_or_default();
-        let scripts = names.iter().filter(|name| name.ends_with(".js"));
-        paths.extend(scripts.map(|name| format!("{folder}/{name}")));
+        let companions =
+            names.iter().filter(|name| name.ends_with(".js") || name.ends_with(".toml"));
+        paths.extend(companions.map(|name| format!("{folder}/{name}")));
     }
     paths.sort();
     paths.truncate(FILES_MAX);
-    let mut scripts = Vec::with_capacity(paths.len());
+    let mut companions = Vec::with_capacity(paths.len());
     for path in paths {
         let shown = format!("channels/{path}");
         match read_text(&root.join(&shown)) {
-            Ok(text) => scripts.push(ScriptFile { path, text }),
+            Ok(text) => companions.push(Companion { path, text }),
             Err(error) => {
                 unreadable(&shown, &error, diags);
             }
         }
     }
-    scripts
+    companions
 }
 
 fn one_file(

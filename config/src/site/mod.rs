@@ -7,7 +7,7 @@ mod secrets;
 mod tests;
 
 pub use exposure::{Exposure, exposures, exposures_of};
-pub use files::{ScriptFile, SiteFile, SiteFiles};
+pub use files::{Companion, SiteFile, SiteFiles};
 pub use paths::Paths;
 pub use secrets::{SecretError, Secrets};
 pub use tests::{TestFolder, test_folders};

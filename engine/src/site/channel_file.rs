@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::channel::{CHANNEL_FIELDS, Channel, DESTINATION_FIELDS, SOURCE_FIELDS, Tables};
-use config::{CodeTable, Diagnostics, Name, Scope, ScriptFile, Section, SiteFile, Span, Table};
+use config::{CodeTable, Companion, Diagnostics, Name, Scope, Section, SiteFile, Span, Table};
 use connectors::SourceSettings;
 use jiff::tz::TimeZone;
 use store::NewRevision;
@@ -25,17 +25,17 @@ pub struct ChannelFile {
     pub text: String,
     /// The code tables that it uses, by name.
     pub tables: Vec<SiteFile>,
-    /// The scripts that it uses, by path.
-    pub scripts: Vec<ScriptFile>,
+    /// The scripts and profiles that it uses, by path.
+    pub companions: Vec<Companion>,
 }
 
 impl ChannelFile {
     /// The texts of a stored revision; nothing when they cannot be read.
     pub fn stored(revision: &store::Revision) -> Option<ChannelFile> {
         let files: BTreeMap<String, String> = serde_json::from_str(&revision.files).ok()?;
-        let (scripts, tables): (Vec<_>, Vec<_>) =
+        let (companions, tables): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|(name, _)| name.contains('/'));
-        let scripts = scripts.into_iter().map(|(path, text)| ScriptFile { path, text });
+        let companions = companions.into_iter().map(|(path, text)| Companion { path, text });
         let tables = tables.into_iter().map(|(name, text)| {
             let path = format!("tables/{name}.csv");
             Some(SiteFile { name: Name::new(&name).ok()?, path, text })
@@ -44,15 +44,15 @@ impl ChannelFile {
             name: revision.summary.channel.clone(),
             text: revision.text.clone(),
             tables: tables.collect::<Option<Vec<_>>>()?,
-            scripts: scripts.collect(),
+            companions: companions.collect(),
         })
     }
 
     /// The texts as the store keeps them.
     pub fn revision(&self) -> NewRevision {
         let tables = self.tables.iter().map(|table| (table.name.to_string(), table.text.clone()));
-        let scripts = self.scripts.iter().map(|script| (script.path.clone(), script.text.clone()));
-        NewRevision { text: self.text.clone(), files: tables.chain(scripts).collect() }
+        let companions = self.companions.iter().map(|file| (file.path.clone(), file.text.clone()));
+        NewRevision { text: self.text.clone(), files: tables.chain(companions).collect() }
     }
 
     /// What names this revision to people: equal texts have equal hashes.
@@ -120,18 +120,18 @@ impl ChannelPlan {
 pub(super) struct Watched<'a> {
     tables: &'a dyn Tables,
     used: RefCell<BTreeSet<Name>>,
-    scripts: RefCell<BTreeSet<String>>,
+    companions: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Watched<'a> {
     pub(super) fn new(tables: &'a dyn Tables) -> Watched<'a> {
-        Watched { tables, used: RefCell::default(), scripts: RefCell::default() }
+        Watched { tables, used: RefCell::default(), companions: RefCell::default() }
     }
 
-    /// The names of its code tables and the paths of its scripts.
+    /// The names of its code tables, and the paths of its scripts and profiles.
     pub(super) fn used(self) -> (Vec<Name>, Vec<String>) {
-        let (tables, scripts) = (self.used.into_inner(), self.scripts.into_inner());
-        (tables.into_iter().collect(), scripts.into_iter().collect())
+        let (tables, companions) = (self.used.into_inner(), self.companions.into_inner());
+        (tables.into_iter().collect(), companions.into_iter().collect())
     }
 }
 
@@ -145,9 +145,9 @@ impl Tables for Watched<'_> {
         self.tables.names()
     }
 
-    fn script(&self, path: &str) -> Option<Arc<str>> {
-        self.scripts.borrow_mut().insert(path.to_owned());
-        self.tables.script(path)
+    fn companion(&self, path: &str) -> Option<Arc<str>> {
+        self.companions.borrow_mut().insert(path.to_owned());
+        self.tables.companion(path)
     }
 
     fn zone(&self) -> TimeZone {
@@ -157,7 +157,7 @@ impl Tables for Watched<'_> {
 
 struct StoredTables {
     tables: BTreeMap<Name, Arc<CodeTable>>,
-    scripts: Vec<ScriptFile>,
+    companions: Vec<Companion>,
     zone: TimeZone,
 }
 
@@ -170,8 +170,8 @@ impl Tables for StoredTables {
         self.tables.keys().cloned().collect()
     }
 
-    fn script(&self, path: &str) -> Option<Arc<str>> {
-        script(&self.scripts, path)
+    fn companion(&self, path: &str) -> Option<Arc<str>> {
+        companion(&self.companions, path)
     }
 
     fn zone(&self) -> TimeZone {
@@ -179,9 +179,9 @@ impl Tables for StoredTables {
     }
 }
 
-/// The script at a path.
-pub(super) fn script(scripts: &[ScriptFile], path: &str) -> Option<Arc<str>> {
-    let found = scripts.iter().find(|script| script.path == path)?;
+/// The script or profile at a path.
+pub(super) fn companion(companions: &[Companion], path: &str) -> Option<Arc<str>> {
+    let found = companions.iter().find(|file| file.path == path)?;
     Some(Arc::from(found.text.as_str()))
 }
 
@@ -200,8 +200,8 @@ pub fn compile(
         }
     }
     let path = format!("channels/{}.toml", file.name);
-    let scripts = file.scripts.clone();
-    let tables = StoredTables { tables, scripts, zone: surroundings.zone.clone() };
+    let companions = file.companions.clone();
+    let tables = StoredTables { tables, companions, zone: surroundings.zone.clone() };
     let read_plan = read(&path, &file.text, &tables, surroundings, &mut diagnostics);
     let plan = match read_plan {
         Some(read) if !diagnostics.has_errors() => Some(ChannelPlan::new(file, read)),

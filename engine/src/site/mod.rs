@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use ::channel::Tables;
 use config::{
-    CodeTable, Diagnostics, Name, Paths, Profile, ScriptFile, Secrets, Server, Severity, SiteFile,
+    CodeTable, Companion, Diagnostics, Name, Paths, Profile, Secrets, Server, Severity, SiteFile,
     SiteFiles, Vars,
 };
 use jiff::tz::TimeZone;
@@ -86,7 +86,7 @@ impl Surroundings {
 struct FolderTables<'a> {
     tables: BTreeMap<Name, Arc<CodeTable>>,
     names: Vec<Name>,
-    scripts: &'a [ScriptFile],
+    companions: &'a [Companion],
     zone: TimeZone,
 }
 
@@ -99,8 +99,8 @@ impl Tables for FolderTables<'_> {
         self.names.clone()
     }
 
-    fn script(&self, path: &str) -> Option<Arc<str>> {
-        channel_file::script(self.scripts, path)
+    fn companion(&self, path: &str) -> Option<Arc<str>> {
+        channel_file::companion(self.companions, path)
     }
 
     fn zone(&self) -> TimeZone {
@@ -238,7 +238,7 @@ fn compile_all(
     let tables = FolderTables {
         tables: files.tables(diagnostics),
         names: files.table_names(),
-        scripts: &files.scripts,
+        companions: &files.companions,
         zone: surroundings.zone.clone(),
     };
     let mut used: Vec<Name> = Vec::new();
@@ -252,12 +252,12 @@ fn compile_all(
         match plan {
             Some(read) if diagnostics.error_count() == errors_before => {
                 let texts = texts_of(files, &names);
-                let scripts = files.scripts.iter().filter(|script| paths.contains(&script.path));
+                let companions = files.companions.iter().filter(|file| paths.contains(&file.path));
                 let text = ChannelFile {
                     name: file.name.clone(),
                     text: file.text.clone(),
                     tables: texts,
-                    scripts: scripts.cloned().collect(),
+                    companions: companions.cloned().collect(),
                 };
                 channels.insert(file.name.clone(), ChannelPlan::new(text, read));
             }

@@ -3,7 +3,7 @@
 use crate::markdown::{Block, blocks};
 use crate::operations::private;
 use crate::{effects, read, top};
-use config::{Diagnostics, Name, ScriptFile, SiteFile};
+use config::{Companion, Diagnostics, Name, SiteFile};
 use engine::site::{self, ChannelFile, ChannelPlan, Surroundings};
 use std::path::Path;
 
@@ -70,14 +70,14 @@ fn compile(
         name: Name::new("guide").unwrap(),
         text,
         tables: tables.collect(),
-        scripts: blocks.iter().filter_map(script).collect(),
+        companions: blocks.iter().filter_map(script).collect(),
     };
     site::compile(file, surroundings)
 }
 
-fn script(block: &Block) -> Option<ScriptFile> {
+fn script(block: &Block) -> Option<Companion> {
     let path = script_of(block)?.strip_prefix("channels/")?.to_owned();
-    Some(ScriptFile { path, text: block.text.clone() })
+    Some(Companion { path, text: block.text.clone() })
 }
 
 #[test]

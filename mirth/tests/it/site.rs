@@ -17,7 +17,7 @@ impl Tables for Files<'_> {
         Vec::new()
     }
 
-    fn script(&self, path: &str) -> Option<Arc<str>> {
+    fn companion(&self, path: &str) -> Option<Arc<str>> {
         self.0.get(&format!("site/channels/{path}")).map(|text| Arc::from(text.as_str()))
     }
 }

@@ -1,6 +1,7 @@
 //! `hilum view`: messages as trees of their parts, with their paths and positions, and the headers around them.
 
 use hl7::batch::{PartKind, count, parts};
+use hl7::dictionary::{Version, dictionary};
 use hl7::{Message, Node, NodeLevel, ParseOptions, Path};
 
 use crate::args::View;
@@ -66,13 +67,19 @@ fn show(bytes: &[u8], args: &View, title: String) -> Outcome {
 fn tree(message: &Message, out: &mut String) {
     let charset = message.charset();
     out.push_str(&format!("{} bytes, {}\n", message.as_bytes().len(), charset.name()));
+    let header = hl7::peek(message.as_bytes());
+    let said = header.map(|header| header.field(message.as_bytes(), 12).to_vec());
+    let said = said.unwrap_or_default();
+    let version =
+        String::from_utf8_lossy(said.split(|byte| *byte == b'^').next().unwrap_or_default());
+    let version = Version::of(&version);
     for node in message.outline() {
-        line(message, &node, out);
+        line(message, &node, version, out);
     }
 }
 
 /// One part: its path, where it is in the file, and its value when it has no parts of its own.
-fn line(message: &Message, node: &Node<'_>, out: &mut String) {
+fn line(message: &Message, node: &Node<'_>, version: Version, out: &mut String) {
     let depth = match node.level {
         NodeLevel::Segment => 0,
         NodeLevel::Field => 1,
@@ -88,8 +95,26 @@ fn line(message: &Message, node: &Node<'_>, out: &mut String) {
     let place = format!("{}..{}", node.range.start, node.range.end);
     let indent = "  ".repeat(depth);
     let value = if node.has_parts { String::new() } else { shown(message, node.value) };
-    out.push_str(format!("{:<28}{place:>13}  {value}", format!("{indent}{path}")).trim_end());
+    let name = named(message, node, version);
+    let row = format!("{:<28}{place:>13}  {value:<24}  {name}", format!("{indent}{path}"));
+    out.push_str(row.trim_end());
     out.push('\n');
+}
+
+/// What the standard calls a part, and what its code means.
+fn named(message: &Message, node: &Node<'_>, version: Version) -> String {
+    let Some(path) = &node.path else { return String::new() };
+    if path.field.is_none() {
+        return dictionary().segment(version, path.segment.as_str()).unwrap_or("").to_owned();
+    }
+    let Some(element) = dictionary().element(version, path) else { return String::new() };
+    let text = (!node.has_parts).then(|| message.charset().decode(node.value).ok()).flatten();
+    let code =
+        text.zip(element.table).and_then(|(text, table)| dictionary().code(version, table, &text));
+    match code.filter(|code| !code.is_empty()) {
+        Some(code) => format!("{}: {code}", element.name),
+        None => element.name.to_owned(),
+    }
 }
 
 fn select(message: &Message, path: &str, out: &mut String) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 pub use structure::{Misplaced, misplaced};
 
+use crate::path::Path;
 use rows::{Nested, Versioned, pick, read};
 use structure::Inside;
 
@@ -125,6 +126,20 @@ impl Dictionary {
         self.last_fields.get(segment).copied()
     }
 
+    /// What a path means: its field, component or subcomponent. None for a bare segment, and where a version says nothing.
+    pub fn element(&self, version: Version, path: &Path) -> Option<&Element> {
+        let mut element = self.field(version, path.segment.as_str(), path.field?)?;
+        for part in [path.component, path.subcomponent].into_iter().flatten() {
+            // A plain value is its own first part.
+            match self.component(version, element.datatype, part) {
+                Some(inner) => element = inner,
+                None if part == 1 => {}
+                None => return None,
+            }
+        }
+        Some(element)
+    }
+
     /// What a data type is called.
     pub fn datatype(&self, version: Version, datatype: &str) -> Option<&'static str> {
         pick(self.datatypes.get(datatype)?, version).copied()
@@ -223,6 +238,11 @@ mod tests {
         assert_eq!(d.code(new, "0001", "Q"), None);
         assert!(d.has_codes(new, "0001") && !d.has_codes(Version::of("2.1"), "0001"));
         assert_eq!(d.table("0001"), Some("Sex"));
+        let named = |path: &str| d.element(new, &Path::parse(path).unwrap()).map(|one| one.name);
+        assert_eq!(named("PID-3[2].4.1"), Some("Namespace ID"));
+        assert_eq!(named("PV1-2.1"), Some("Patient Class"));
+        assert_eq!(named("PV1-2.2"), None);
+        assert_eq!(named("PID"), None);
         assert_eq!(d.datatype(new, "XPN"), Some("Extended person name"));
         assert_eq!(d.structure_of(new, ("ADT", "A08", "")), Some("ADT_A01"));
         assert_eq!(d.structure_of(new, ("ADT", "A08", "ADT_A01")), Some("ADT_A01"));

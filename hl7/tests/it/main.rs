@@ -10,6 +10,7 @@ mod acks;
 mod batches;
 mod charsets;
 mod corpus;
+mod dictionary;
 mod edits;
 mod hostile;
 mod oracle;

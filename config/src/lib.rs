@@ -37,7 +37,7 @@ mod vars;
 pub use address::Address;
 pub use alerts::{AlertLimits, Alerts};
 pub use api::{Api, ApiTls, PrivateKey, SecondFactorPolicy};
-pub use applying::TestGate;
+pub use applying::{Applying, TestGate};
 pub use audit::{Audit, AuditArchive};
 pub use backup::Backup;
 pub use code_table::CodeTable;

@@ -1,6 +1,6 @@
 use crate::alerts::{ALERT_FIELDS, Alerts};
 use crate::api::{API_FIELDS, Api};
-use crate::applying::{APPLY_FIELDS, TestGate};
+use crate::applying::{APPLY_FIELDS, Applying};
 use crate::audit::{AUDIT_FIELDS, Audit, SHORT_AUDIT};
 use crate::backup::{BACKUP_FIELDS, Backup};
 use crate::diagnostics::Diagnostics;
@@ -68,8 +68,8 @@ pub struct Server {
     pub disk_reserve: Option<u64>,
     /// From when on something is an alert, and who is told.
     pub alerts: Alerts,
-    /// What the tests beside a channel decide when it is applied.
-    pub tests: TestGate,
+    /// What is looked at before a channel is put into force.
+    pub applying: Applying,
     /// The table of `[syslog]`; whoever sends there reads it.
     pub syslog: Option<Table>,
 }
@@ -220,7 +220,7 @@ impl Server {
             backup: backup.transpose().ok()?,
             disk_reserve: limits.size("disk_reserve"),
             alerts: Alerts::read(&alerts)?,
-            tests: TestGate::read(&applying),
+            applying: Applying::read(&applying),
             syslog: section.table_of("syslog").cloned(),
         };
         let accepted = server.check_key(&engine, &store, diags);

@@ -391,12 +391,18 @@ impl Service {
     /// Puts the site's files into force.
     pub async fn apply(
         &self,
-        permit: &Permit<grants::ChannelApply>,
+        call: &Call<grants::ChannelApply>,
         channels: &[Name],
         expected: &[(Name, String)],
         why: &Why,
     ) -> Result<Applied, Problem> {
+        let permit = &call.permit;
         let act = self.act(permit, "channel.apply", &reason_needed(why)?);
+        let scripts = self.engine.new_scripts(permit.scope(), channels)?;
+        let act = match scripts.is_empty() {
+            true => Act { approval: None, ..act },
+            false => self.agreed_act(call, scripts_asked(&scripts), why).await?,
+        };
         Ok(self.engine.apply(permit.scope(), act, channels, expected).await?)
     }
 
@@ -467,6 +473,24 @@ fn replay_asked(order: &ReplayOrder, count: usize, scope: &Scope) -> Asked {
         None => scope.clone(),
     };
     Asked { action: "message.replay", parts, summary, scope }
+}
+
+/// What is asked of somebody else before scripts run that did not run before.
+fn scripts_asked(scripts: &[(Name, String, String)]) -> Asked {
+    let shown = scripts
+        .iter()
+        .map(|(_, path, hash)| format!("`{path}` ({})", hash.get(..12).unwrap_or(hash.as_str())));
+    let summary = format!("run the scripts {}", shown.collect::<Vec<_>>().join(", "));
+    let parts = scripts
+        .iter()
+        .flat_map(|(channel, path, hash)| [channel.to_string(), path.clone(), hash.clone()]);
+    let channels = scripts.iter().map(|(channel, ..)| channel.clone()).collect();
+    Asked {
+        action: "channel.apply",
+        parts: parts.collect(),
+        summary,
+        scope: Scope::Channels(channels),
+    }
 }
 
 fn reason_needed(why: &Why) -> Result<Why, Problem> {

@@ -150,6 +150,29 @@ impl Engine {
         Ok(applied)
     }
 
+    /// The scripts that an apply would bring and that do not run yet, with their hashes, when the site wants agreement to such.
+    pub fn new_scripts(
+        &self,
+        scope: &Scope,
+        channels: &[Name],
+    ) -> Result<Vec<(Name, String, String)>, ApplyError> {
+        if !self.inner.server.applying.scripts_agreed {
+            return Ok(Vec::new());
+        }
+        let site = self.read_site(scope, channels)?;
+        let mut new = Vec::new();
+        for step in self.steps(&site, scope, channels) {
+            let Some(plan) = &step.plan else { continue };
+            let runs = step.running.as_ref().map(|running| running.file().companions);
+            let runs = runs.unwrap_or_default();
+            let scripts = plan.file.companions.iter().filter(|file| file.path.ends_with(".js"));
+            for file in scripts.filter(|file| !runs.contains(file)) {
+                new.push((plan.file.name.clone(), file.path.clone(), file.hash()));
+            }
+        }
+        Ok(new)
+    }
+
     /// Puts a stored revision into force again, as a revision of its own: the one that is named, or the last that was another.
     pub async fn revert(
         &self,
@@ -206,7 +229,7 @@ impl Engine {
 
     /// Runs the tests beside the channels that change, as far as the site wants that.
     async fn test(&self, site: &Site, steps: &[Step]) -> Result<Applied, ApplyError> {
-        let gate = self.inner.server.tests;
+        let gate = self.inner.server.applying.tests;
         let mut applied = Applied::default();
         if gate == TestGate::Off {
             return Ok(applied);

@@ -12,6 +12,7 @@ use crate::parts::{files, on_both_stores};
 
 on_both_stores!(
     what_is_grave_needs_a_second_person,
+    a_new_script_needs_a_second_person,
     an_envelope_opens_the_engine_and_everybody_hears_of_it,
     many_messages_are_not_sent_again_by_the_way,
 );
@@ -64,6 +65,54 @@ fn what_is_grave_needs_a_second_person(store: Store) {
     assert_eq!((&record["approval"], &record["after"]["name"]), (&json!(id), &json!("olaf")));
     let shown = site.verb(&["approval", "list"]);
     assert!(shown.stdout.contains("done") && shown.stdout.contains("owner"), "{shown:?}");
+    engine.stop();
+}
+
+fn a_new_script_needs_a_second_person(store: Store) {
+    let site = Site::new(store);
+    let rest = files("archive", "");
+    let feed = site.feed("adt", "", &rest);
+    always(&site);
+    let server = fs::read_to_string(site.path("server.toml")).unwrap();
+    site.write("server.toml", &format!("{server}\n[apply]\nscripts = \"agreed\"\n"));
+    let engine = site.serve();
+    let nobody = Admin::at(site.api());
+    let token = fs::read_to_string(site.data().join("setup-token")).unwrap();
+    let (owner, _) = claim(&nobody, token.trim());
+    let petra = with_factor(&site, &nobody, "petra", "system-owner");
+    let scripted = "[transform]\nsteps = [{ script = \"adt/a.js\" }]\n";
+    site.channel(
+        "adt",
+        &format!("[source]\ntype = \"mllp\"\nlisten = \"{feed}\"\n{scripted}{rest}"),
+    );
+    let script = |site: &Site, value: &str| {
+        let text = format!("export default function (msg) {{ msg.set('MSH-8', '{value}'); }}");
+        site.write("channels/adt/a.js", &text);
+    };
+    script(&site, "one");
+    let mut apply = json!({ "reason": "a script" });
+    let asked = owner.ask("POST", "/api/v1/apply", Some(&apply));
+    assert_eq!((asked.status, asked.code()), (409, "approval_needed"), "{asked:?}");
+    let all = petra.get("/api/v1/approvals");
+    let id = all["approvals"][0]["id"].as_str().unwrap().to_owned();
+    assert!(
+        all["approvals"][0]["summary"].as_str().unwrap().contains("run the scripts `adt/a.js` ("),
+        "{all}"
+    );
+    petra.post("/api/v1/approvals/approve", json!({ "id": id, "reason": "I have read it" }));
+    // What was agreed to is this text and no other.
+    apply["approval"] = json!(id);
+    script(&site, "two");
+    let other = owner.ask("POST", "/api/v1/apply", Some(&apply));
+    assert_eq!(other.status, 409, "{other:?}");
+    script(&site, "one");
+    owner.post("/api/v1/apply", apply);
+    // Without another script nobody else is asked.
+    let more = format!(
+        "description = \"x\"\n[source]\ntype = \"mllp\"\nlisten = \"{feed}\"\n{scripted}{rest}"
+    );
+    site.channel("adt", &more);
+    owner.post("/api/v1/apply", json!({ "reason": "words" }));
     engine.stop();
 }
 

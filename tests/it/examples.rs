@@ -4,7 +4,7 @@ use crate::parts::on_both_stores;
 use hilum_tests::receiver::Receiver;
 use hilum_tests::site::{Site, Store};
 use hilum_tests::wire::Connection;
-use hilum_tests::{message, ports, verbs};
+use hilum_tests::{http, message, ports, verbs};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ on_both_stores!(
     the_quickstart_shows_what_it_promises,
     the_fan_out_sends_each_message_where_it_belongs,
     files_go_to_the_laboratory_the_journal_and_the_archive,
-    results_reach_the_web_service_over_https
+    results_reach_the_web_service_over_https,
+    the_hospital_sends_admissions_and_results
 );
 
 fn folder(example: &str) -> PathBuf {
@@ -236,6 +237,47 @@ fn results_reach_the_web_service_over_https(store: Store) {
     }
     assert_eq!(fs::read_dir(received).unwrap().count(), 2);
     drop(python);
+    engine.stop();
+}
+
+fn the_hospital_sends_admissions_and_results(store: Store) {
+    let (admissions, results) = (ports::free(), ports::free());
+    let (lab, registry) = (Receiver::accepting(), Receiver::accepting());
+    let service = http::Receiver::with(|_, _| http::ok());
+    let replace = [
+        ("127.0.0.1:2589", admissions.to_string()),
+        ("127.0.0.1:2590", results.to_string()),
+        ("127.0.0.1:2591", lab.address().to_string()),
+        ("127.0.0.1:2592", registry.address().to_string()),
+        ("127.0.0.1:2593", service.address().to_string()),
+    ];
+    let site = Site::example("hospital", store, &replace);
+    let engine = site.serve();
+    let channels = folder("hospital").join("channels");
+    let input = |test: &str| fs::read(channels.join(test).join("in.hl7")).unwrap();
+    let mut sender = Connection::to(admissions);
+    for test in ["inpatient-admit", "oncology-outpatient", "a31-is-filtered"] {
+        sender.accepted(&input(&format!("adt-fanout/tests/{test}")));
+    }
+    Connection::to(results).accepted(&input("oru-results/tests/cbc-final"));
+    site.wait_final("adt-fanout", 3);
+    let status = site.wait_final("oru-results", 1);
+    assert_eq!(status.channel("oru-results").destination("results").delivered, 2, "{status:#?}");
+
+    // What went out is what the tests beside the channels expect.
+    let expected = |test: &str| fs::read(channels.join(test)).unwrap();
+    assert_eq!(lab.arrivals()[0].bytes, expected("adt-fanout/tests/inpatient-admit/lab.hl7"));
+    let oncology = "adt-fanout/tests/oncology-outpatient/registry.hl7";
+    assert_eq!(registry.arrivals()[0].bytes, expected(oncology));
+    let posted = service.requests();
+    let bodies: Vec<&[u8]> = posted.iter().map(|told| &told.body[..]).collect();
+    for part in ["1", "3"] {
+        let expected = expected(&format!("oru-results/tests/cbc-final/results.{part}.json"));
+        assert!(bodies.contains(&&expected[..]), "part {part}: {posted:?}");
+    }
+    assert_eq!(posted[0].field("content-type"), Some("application/json"));
+    let keys: Vec<&str> = posted.iter().filter_map(|told| told.field("idempotency-key")).collect();
+    assert!(keys.len() == 2 && keys[0] != keys[1], "each part has a key of its own: {keys:?}");
     engine.stop();
 }
 

@@ -99,6 +99,9 @@ pub struct Apply {
     /// The beginning of the hash of the revision that you expect to run; nothing is applied when it is another one by now
     #[arg(long, value_name = "CHANNEL=HASH")]
     pub expect: Vec<String>,
+    /// The request to which somebody else has agreed, where new scripts need that
+    #[arg(long, value_name = "ID")]
+    pub approval: Option<String>,
     #[command(flatten)]
     pub target: Target,
 }

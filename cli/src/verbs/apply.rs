@@ -17,8 +17,7 @@ pub async fn run(args: Apply) -> Outcome {
         true => ("/api/v1/apply/preview", json!({ "channels": args.channels })),
         false => {
             let expected = expected(&args.expect)?;
-            let request =
-                json!({ "channels": args.channels, "reason": args.reason, "expected": expected });
+            let request = json!({ "channels": args.channels, "reason": args.reason, "expected": expected, "approval": args.approval });
             ("/api/v1/apply", request)
         }
     };

@@ -34,6 +34,13 @@ pub struct Companion {
     pub text: String,
 }
 
+impl Companion {
+    /// SHA-256 of its text, in hexadecimal.
+    pub fn hash(&self) -> String {
+        crate::code_table::sha256_hex(self.text.as_bytes())
+    }
+}
+
 /// All texts of a site as they were read at one moment; nothing is parsed yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SiteFiles {

@@ -184,15 +184,18 @@ pub struct Apply {
     #[serde(default)]
     expected: BTreeMap<String, String>,
     reason: Option<String>,
+    /// The request to which somebody else has agreed, where scripts are new.
+    approval: Option<String>,
 }
 
 pub async fn apply(service: Service, call: Call<ChannelApply>, apply: Apply) -> Answer {
     let channels = names(&apply.channels, "channel")?;
-    let why = Why::because(apply.reason);
+    let approval = agreed(apply.approval.as_deref())?;
+    let why = Why { approval, ..Why::because(apply.reason) };
     let expected = apply.expected.into_iter();
     let expected = expected.map(|(channel, hash)| Ok((name(&channel, "channel")?, hash)));
     let expected = expected.collect::<Result<Vec<_>, Problem>>()?;
-    let applied = service.apply(&call.permit, &channels, &expected, &why).await?;
+    let applied = service.apply(&call, &channels, &expected, &why).await?;
     Ok(Json(json!({
         "channels": applied.changes.iter().map(shape::change).collect::<Vec<_>>(),
         "tests": { "passed": applied.passed, "failed": applied.failed },

@@ -268,6 +268,21 @@ pub(super) fn read(
     })
 }
 
+/// A script makes another body, in which nothing finds the fields of the message.
+fn fields_of_a_made_body(section: &Section<'_>, key: &str, diagnostics: &mut Diagnostics) {
+    let Some(text) = section.text(key).filter(|text| text.value.contains('{')) else { return };
+    let inside = text.value.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    let Some(field) = inside.into_iter().find(|inside| inside.contains('-')) else { return };
+    diagnostics
+        .error(
+            "C0107",
+            text.span,
+            format!("`{{{field}}}` is not in the body that the script makes"),
+        )
+        .label("a field of the message")
+        .help("write `{id}` for the message, with `{part}` where it is split");
+}
+
 fn destination_section<'t>(
     table: &'t Table,
     scope: &Scope<'_>,
@@ -300,6 +315,9 @@ fn destination(
                 "`order = \"none\"` and `order_by` contradict each other",
             )
             .label("either an order or none");
+    }
+    for key in ["idempotency_key", "name"].into_iter().filter(|_| section.is_given("script")) {
+        fields_of_a_made_body(section, key, diagnostics);
     }
     let way = kinds::way(kind, section, diagnostics);
     let name = section.text("name").and_then(|name| Name::new(&name.value).ok());

@@ -1,17 +1,23 @@
 //! Backups as an operator makes them, and the runbook by which a site comes back.
 
-use crate::parts::{files, on_both_stores, to};
+use crate::parts::{files, long, on_both_stores, to};
 use age::secrecy::ExposeSecret;
+use hilum_tests::feed::Feed;
 use hilum_tests::message;
 use hilum_tests::receiver::Receiver;
 use hilum_tests::site::{Site, Store};
-use hilum_tests::verbs;
 use hilum_tests::wire::Connection;
+use hilum_tests::{verbs, wait};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-on_both_stores!(a_lost_site_comes_back_by_the_runbook, a_killed_engine_leaves_no_half_a_backup);
+on_both_stores!(
+    a_lost_site_comes_back_by_the_runbook,
+    a_backup_under_load_has_all_that_was_accepted_before,
+    a_killed_engine_leaves_no_half_a_backup,
+);
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
@@ -105,6 +111,54 @@ fn a_lost_site_comes_back_by_the_runbook(store: Store) {
     engine.stop();
 }
 
+fn a_backup_under_load_has_all_that_was_accepted_before(store: Store) {
+    let site = Site::new(store);
+    let key = shown(&with_backups(&site));
+    let mut lab = Receiver::down();
+    let feed =
+        Feed::new(site.feed("adt", "", &to("lab", &lab, "")), if long() { 500 } else { 100 });
+    let engine = site.serve();
+    let before = std::thread::scope(|scope| {
+        scope.spawn(|| feed.run());
+        let before = wait::until("messages flow", || {
+            Some(feed.accepted()).filter(|accepted| accepted.len() >= 100)
+        });
+        let made = site.verb(&["backup", "create", "-m", "while they come"]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        let meanwhile = feed.accepted().len();
+        wait::until("they go on", || (feed.accepted().len() > meanwhile + 20).then_some(()));
+        assert!(meanwhile > before.len(), "nothing came while the backup was made");
+        feed.stop();
+        before
+    });
+    engine.stop();
+
+    let backup = shown(&backups(&site)[0]);
+    let folder = shown(site.folder());
+    let drill = ["backup", "verify", &backup, "--identity", &key, "--site", &folder];
+    let tried = verbs::local(&drill);
+    assert!(tried.code == Some(0) && tried.stdout.contains("its audit log is whole"), "{tried:?}");
+
+    let again = Site::new(store);
+    again.feed("adt", "", &to("lab", &lab, ""));
+    let keys = again.path("data/keys");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&keys).unwrap();
+    fs::copy(site.data().join("keys/store.key"), keys.join("store.key")).unwrap();
+    let folder = shown(again.folder());
+    let restored = verbs::local(&["restore", &backup, "--identity", &key, "--site", &folder]);
+    assert_eq!(restored.code, Some(0), "{restored:?}");
+    let engine = again.serve();
+    lab.up();
+    // Whether the lab had them is not known, so none goes out by itself.
+    let released = again.verb(&["retry", "adt/lab", "-m", "the lab had none of them"]);
+    assert_eq!(released.code, Some(0), "{released:?}");
+    wait::until("all that was accepted before the backup arrives", || {
+        let arrived: BTreeSet<String> = lab.control_ids().into_iter().collect();
+        before.iter().all(|id| arrived.contains(id)).then_some(())
+    });
+    engine.stop();
+}
+
 fn a_killed_engine_leaves_no_half_a_backup(store: Store) {
     let site = Site::new(store);
     with_backups(&site);
@@ -116,9 +170,7 @@ fn a_killed_engine_leaves_no_half_a_backup(store: Store) {
     }
     std::thread::scope(|scope| {
         scope.spawn(|| site.verb(&["backup", "create"]));
-        hilum_tests::wait::until("it has begun", || {
-            fs::read_dir(site.path("backups")).ok()?.next().map(drop)
-        });
+        wait::until("it has begun", || fs::read_dir(site.path("backups")).ok()?.next().map(drop));
         engine.kill();
     });
     let whole = |path: &PathBuf| !shown(path).ends_with(".part");

@@ -1,6 +1,7 @@
 //! The analyst's bench: tests beside channels, trial runs, what a change would do, and the way back.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use hilum_tests::message;
@@ -250,6 +251,8 @@ fn a_new_site_runs_and_its_files_are_tidy() {
     let site = folder.path().join("site");
     let made = local(&["init", &shown(&site)]);
     assert!(made.code == Some(0) && made.stdout.contains("channels/admissions.toml"), "{made:?}");
+    let open_to_all = fs::metadata(site.join("server.toml")).unwrap().permissions().mode() & 0o007;
+    assert_eq!(open_to_all, 0, "others on the machine read nothing");
     assert_eq!(local(&["check", &shown(&site)]).code, Some(0));
     let tested = local(&["test", &shown(&site)]);
     assert!(tested.code == Some(0) && tested.stdout.contains("1 passed"), "{tested:?}");

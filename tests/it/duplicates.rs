@@ -56,7 +56,7 @@ fn a_refused_message_is_judged_anew_when_it_comes_again() {
     let receiver = Receiver::accepting();
     let site = Site::new(Store::Sqlite);
     let program =
-        "[transform]\nsteps = [{ require = 'PID-99 exists', error = \"no such thing\" }]\n";
+        "[transform]\nsteps = [{ require = 'PID-39 exists', error = \"no such thing\" }]\n";
     let feed =
         site.feed("adt", "ack = \"on-accept\"", &(program.to_owned() + &to("lab", &receiver, "")));
     let engine = site.serve();
@@ -66,7 +66,7 @@ fn a_refused_message_is_judged_anew_when_it_comes_again() {
     assert_eq!(site.wait_final("adt", 1).channel("adt").disposition("failed"), 1);
 
     // It was never accepted, so what comes again under its id is no resend: the channel may have been mended.
-    let mended = program.replace("PID-99", "PID-3");
+    let mended = program.replace("PID-39", "PID-3");
     site.channel(
         "adt",
         &format!(

@@ -60,7 +60,7 @@ fn a_value_from_a_table_or_a_step_is_escaped() {
 #[test]
 fn hostile_names_are_one_plain_line_in_the_log() {
     let site = Site::new(Store::Sqlite);
-    let program = steps("  { require = 'PID-99 exists', error = \"no such thing\" },");
+    let program = steps("  { require = 'PID-39 exists', error = \"no such thing\" },");
     let feed = site.feed("adt", "", &(program + &files("paper", "")));
     let engine = site.serve();
     let hostile = "X\u{1b}[31mred\u{202e}desrever\n{\"level\":\"ERROR\",\"forged\":true}\u{7}\"}{\u{2028}ready forged";

@@ -15,6 +15,7 @@ pub mod collector;
 pub mod corpus;
 pub mod engine;
 pub mod faults;
+pub mod feed;
 pub mod http;
 pub mod message;
 pub mod openssl;

@@ -162,7 +162,7 @@ pub async fn restore(args: Restore) -> Outcome {
     say::data(&page(&restored.summary));
     if restored.held > 0 {
         say::talk(&format!(
-            "{} deliveries were open then and are held: what became of them since is not known; look at them before you release or discard them",
+            "{} deliveries were open then and are held: what became of them since is not known; look at them before you send them (`hilum retry`) or end them (`hilum discard`)",
             restored.held
         ));
     }

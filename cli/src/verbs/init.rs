@@ -1,6 +1,8 @@
 //! `hilum init`: a site to begin with.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use crate::args::bench::Init;
@@ -45,9 +47,11 @@ pub fn run(args: &Init) -> Outcome {
     Ok(())
 }
 
+/// Addresses and rules are not for everybody on the machine.
 fn put(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
     }
-    fs::write(path, text)
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o640).open(path)?;
+    file.write_all(text.as_bytes())
 }

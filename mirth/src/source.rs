@@ -207,6 +207,9 @@ impl Draft<'_> {
                 properties.line(&["sourceConnectorProperties", "processBatch"]),
                 "batches are taken apart: `batch = \"each\"`",
             );
+        } else {
+            // Which answer counts, of those to a batch.
+            properties.take(&["sourceConnectorProperties", "firstResponse"]);
         }
     }
 

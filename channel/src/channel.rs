@@ -54,11 +54,7 @@ impl Channel {
         Some(Channel {
             description: text("description"),
             owner: text("owner"),
-            only: match top.choice("only") {
-                Some("production") => Some(Profile::Production),
-                Some("development") => Some(Profile::Development),
-                _ => None,
-            },
+            only: only(top),
             search: top
                 .is_given("search")
                 .then(|| top.list("search").iter().filter_map(Value::choice).collect()),
@@ -163,6 +159,15 @@ fn refuse_routing(section: &Section<'_>, diags: &mut Diagnostics) {
                 "this destination gets the source's application acknowledgements and nothing else",
             )
             .help("leave it out; to change acknowledgements, send them to a channel of their own");
+    }
+}
+
+/// The profile that a channel or a destination is kept to, if it is.
+pub fn only(section: &Section<'_>) -> Option<Profile> {
+    match section.choice("only") {
+        Some("production") => Some(Profile::Production),
+        Some("development") => Some(Profile::Development),
+        _ => None,
     }
 }
 

@@ -114,6 +114,11 @@ pub const SOURCE_FIELDS: &[Field] = &[
 /// What a destination of any kind says about what it gets.
 pub const DESTINATION_FIELDS: &[Field] = &[
     Field::required("name", "The name of the destination, unique in the channel.", Kind::Name).examples(&["\"lab\""]),
+    Field::optional(
+        "only",
+        "The profile in which it gets messages; in the other none goes there.",
+        Kind::Choice(ONLY),
+    ),
     Field::optional("when", "The messages that it gets; all, when nothing is said.", Kind::Condition)
         .examples(&["'PV1-2 in (\"I\", \"E\")'"]),
     Field::optional("steps", "What happens to a message on its way here, and nowhere else.", Kind::Steps),

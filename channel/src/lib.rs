@@ -39,7 +39,7 @@ pub use ack::{
     ack_decision, admit, application_ack, owes_application_ack,
 };
 pub use budget::{Budget, Unlimited};
-pub use channel::Channel;
+pub use channel::{Channel, only};
 pub use charset_rule::CharsetRule;
 pub use dry_run::{DryOutput, DryRun, Fate, dry_run};
 pub use failure::{Failure, Part, StepAt};

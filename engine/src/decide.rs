@@ -72,7 +72,14 @@ pub fn decide(
     }));
     let decided = match verdict {
         Ok(Verdict::OverBudget) => return None,
-        Ok(Verdict::Route(outputs)) => route(plan, (store, lease), undecided, outputs),
+        Ok(Verdict::Route(mut outputs)) => {
+            outputs
+                .retain(|output| plan.routes.get(output.destination).is_some_and(Option::is_some));
+            match outputs.is_empty() {
+                true => plain(plan, Disposition::Unrouted, None, Outcome::Unrouted),
+                false => route(plan, (store, lease), undecided, outputs),
+            }
+        }
         Ok(Verdict::Filtered { step }) => {
             let reason = Reason { code: "filter".to_owned(), step: Some(step.number) };
             plain(plan, Disposition::Filtered, Some(reason), Outcome::Filtered)
@@ -142,7 +149,7 @@ fn route(
     let mut deliveries = Vec::with_capacity(outputs.len());
     let mut parcels: Vec<Handover> = Vec::with_capacity(outputs.len());
     for output in outputs {
-        let Some(route) = plan.routes.get(output.destination) else { continue };
+        let Some(Some(route)) = plan.routes.get(output.destination) else { continue };
         let id = DeliveryId::new();
         let keys = lane_keys(route, (store, lease), id, &output.order_keys);
         let part = output.part;

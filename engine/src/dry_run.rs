@@ -24,18 +24,23 @@ impl Engine {
         let Some(plan) = plan else { return Err(diagnostics.render(false)) };
         let message = plan.channel.message(body);
         let Run { verdict, notes } = plan.channel.program().trace(message, &Unlimited);
-        Ok(Trace { notes, verdict: in_words(&verdict, plan.channel.program().destinations()) })
+        let profile = self.inner.server.profile;
+        let here =
+            |name: &Name| plan.destinations.iter().any(|d| d.name == *name && d.is_for(profile));
+        let names = plan.channel.program().destinations();
+        Ok(Trace { notes, verdict: in_words(&verdict, names, here) })
     }
 }
 
-fn in_words(verdict: &Verdict, destinations: &[Name]) -> String {
+fn in_words(verdict: &Verdict, destinations: &[Name], here: impl Fn(&Name) -> bool) -> String {
     match verdict {
         Verdict::Route(outputs) => {
             let name = |output: &::channel::Output| {
-                let name = destinations.get(output.destination).map_or("?", Name::as_str);
+                let Some(name) = destinations.get(output.destination) else { return String::new() };
                 match &output.failure {
+                    _ if !here(name) => format!("{name} (kept to another profile)"),
                     Some(failure) => format!("{name} (dead letter: {})", failure.signature),
-                    None => name.to_owned(),
+                    None => name.to_string(),
                 }
             };
             format!("goes to {}", outputs.iter().map(name).collect::<Vec<_>>().join(", "))

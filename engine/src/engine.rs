@@ -151,6 +151,7 @@ impl Engine {
             store: opened.store.clone(),
             caution: Arc::new(Caution::after(opened.clean)),
             ack_ids: Arc::new(AckIds::since(started_us)),
+            profile: site.server.profile,
             inlets: Inlets::default(),
         };
         let (disk_sender, disk) = watch::channel(first_look(&site)?);

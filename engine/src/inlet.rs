@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use ::channel::{Admitted, Arrival, PeerMismatch, Rejection, SameId};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use config::Name;
+use config::{Name, Profile};
 use connectors::{Answer, BrokenFrame, Incoming, Intake, Peer, Refusal};
 use hl7::{Peek, Unreadable};
 use store::{
@@ -30,7 +30,7 @@ use crate::inlets::Inlets;
 use crate::last_words::{LastWords, Slot};
 use crate::late::{Late, Told, Work};
 use crate::outbound::Outbound;
-use crate::plan::Plan;
+use crate::plan::{Plan, Route};
 use crate::speaker;
 
 /// What one channel's sources, programs and lanes share.
@@ -73,6 +73,8 @@ pub struct Shared {
     pub ack_ids: Arc<AckIds>,
     /// Where a program that may end the process is noted.
     pub last_words: LastWords,
+    /// The profile of the site, which some destinations are kept out of.
+    pub profile: Profile,
     /// The running channels, for those that hand messages to them.
     pub inlets: Inlets,
 }
@@ -180,7 +182,7 @@ impl Inlet {
     /// A decision did not reach the store, or nobody knows whether it did: the message is asked for again.
     pub fn ask_again(&self, seq: i64) {
         lock(&self.gate).forget(seq);
-        self.plan().routes.iter().for_each(|route| route.outbound.leave_in_store());
+        self.plan().routes.iter().flatten().for_each(|route| route.outbound.leave_in_store());
         self.read_undecided_again();
     }
 
@@ -238,13 +240,12 @@ impl Inlet {
     /// The lanes of a destination for bytes that are sent there without having gone through the program.
     pub(crate) fn keys_for(&self, outbound: &Outbound, body: &Bytes) -> Vec<LaneKey> {
         let plan = self.plan.load_full();
-        let Some(index) = plan.routes.iter().position(|route| route.outbound.id == outbound.id)
-        else {
-            return Vec::new();
-        };
+        let is_it =
+            |route: &Option<Route>| route.as_ref().is_some_and(|r| r.outbound.id == outbound.id);
+        let Some(index) = plan.routes.iter().position(is_it) else { return Vec::new() };
         let message = plan.channel.message(body.to_vec());
         let values = plan.channel.program().order_keys(index, message).unwrap_or_default();
-        plan.routes.get(index).map_or_else(Vec::new, |route| {
+        plan.routes.get(index).and_then(Option::as_ref).map_or_else(Vec::new, |route| {
             lane_keys(route, (&self.store, &self.lease), DeliveryId::new(), &values)
         })
     }

@@ -61,7 +61,8 @@ fn waits_for(plan: &Plan) -> OwedBy {
         AckPolicy::OnReceipt | AckPolicy::OnAccept => OwedBy::Decision,
         AckPolicy::OnDelivery { destinations, .. } if destinations.is_empty() => OwedBy::Deliveries,
         AckPolicy::OnDelivery { destinations, .. } => {
-            let chosen = plan.routes.iter().filter(|r| destinations.contains(&r.outbound.name));
+            let chosen =
+                plan.routes.iter().flatten().filter(|r| destinations.contains(&r.outbound.name));
             OwedBy::DeliveriesTo(chosen.map(|route| route.outbound.id).collect())
         }
     }

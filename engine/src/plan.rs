@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ::channel::Channel;
+use config::Name;
 use store::{LaneKey, Lease, RevisionId, Store};
 
 use crate::keys;
@@ -17,8 +18,10 @@ pub struct Plan {
     pub hash: String,
     /// What it does with messages.
     pub channel: Arc<Channel>,
-    /// Its destinations, in the order of the program.
-    pub routes: Vec<Route>,
+    /// Its destinations, in the order of the program; none for one that is kept to another profile.
+    pub routes: Vec<Option<Route>>,
+    /// Those that are kept to another profile.
+    pub elsewhere: Vec<Name>,
     /// The destination of application acknowledgements, which the program knows nothing of.
     pub acks: Option<Route>,
 }
@@ -36,7 +39,7 @@ pub struct Route {
 }
 
 impl Plan {
-    /// Joins a compiled channel with its running destinations; those must be there by name.
+    /// Joins a compiled channel with its running destinations; those of this profile must be there by name.
     pub fn new(
         (revision, hash): (RevisionId, String),
         plan: &ChannelPlan,
@@ -58,8 +61,11 @@ impl Plan {
         let acks = plan.channel.ack().application.as_ref();
         let (of_acks, of_program): (Vec<_>, Vec<_>) =
             plan.destinations.iter().partition(|destination| Some(&destination.name) == acks);
-        let routes = of_program.into_iter().filter_map(route).collect();
+        let routes = of_program.into_iter().map(route).collect();
+        let here = |name: &Name| outbounds.iter().any(|outbound| outbound.name == *name);
+        let names = plan.destinations.iter().map(|destination| &destination.name);
+        let elsewhere = names.filter(|name| !here(name)).cloned().collect();
         let acks = of_acks.into_iter().find_map(route);
-        Plan { revision, hash, channel: Arc::clone(&plan.channel), routes, acks }
+        Plan { revision, hash, channel: Arc::clone(&plan.channel), routes, elsewhere, acks }
     }
 }

@@ -69,6 +69,7 @@ impl Running {
         let destinations: BTreeMap<Name, Destination> = plan
             .destinations
             .iter()
+            .filter(|destination| destination.is_for(shared.profile))
             .filter_map(|destination| {
                 let made = make(shared, &lease, (&gate, &owed), destination, held)?;
                 Some((destination.name.clone(), made))
@@ -185,11 +186,12 @@ impl Running {
         plan: &ChannelPlan,
     ) {
         let mut state = self.state();
-        for destination in &plan.destinations {
+        let here: Vec<_> = plan.destinations.iter().filter(|d| d.is_for(shared.profile)).collect();
+        for destination in &here {
             match state.destinations.get_mut(&destination.name) {
                 Some(known) => {
                     known.outbound.reconfigure(destination.settings.clone());
-                    known.plan = destination.clone();
+                    known.plan = DestinationPlan::clone(destination);
                 }
                 None => {
                     if let Some(mut made) =
@@ -201,8 +203,9 @@ impl Running {
                 }
             }
         }
-        let outbounds: Vec<_> =
-            state.destinations.values().map(|d| Arc::clone(&d.outbound)).collect();
+        let is_here = |name: &Name| here.iter().any(|d| d.name == *name);
+        let staying = state.destinations.values().filter(|d| is_here(&d.plan.name));
+        let outbounds: Vec<_> = staying.map(|d| Arc::clone(&d.outbound)).collect();
         self.inlet.swap(Plan::new(revision, plan, &outbounds, (&shared.store, lease)));
         self.owed.notify_one();
         state.file = plan.file.clone();
@@ -210,7 +213,7 @@ impl Running {
             state.source = None;
         }
         state.destinations.retain(|name, destination| {
-            let stays = plan.destinations.iter().any(|d| d.name == *name);
+            let stays = is_here(name);
             if !stays {
                 destination.outbound.stop();
             }

@@ -247,6 +247,9 @@ fn destination_status(
     let found = running.and_then(|running| find(running, &stored.destination));
     let live = found.as_ref().map(|(_, outbound)| outbound.live());
     let state = match &live {
+        None if running.is_some_and(|r| r.inlet.plan().elsewhere.contains(&stored.destination)) => {
+            "elsewhere"
+        }
         None => "removed",
         Some(_) if stored.held_us.is_some() => "held",
         Some(live) if live.down_since_us.is_some() => "down",

@@ -295,6 +295,43 @@ fn another_environment_is_looked_at_before_it_is_used() {
 }
 
 #[test]
+fn what_is_kept_to_production_does_not_start_in_development() {
+    let (lab, registry) = (Receiver::accepting(), Receiver::accepting());
+    let site = Site::new(Store::Sqlite);
+    let kept = "only = \"production\"";
+    let destinations =
+        to("lab", &lab, "when = 'MSH-10 = \"M1\"'") + &to("registry", &registry, kept);
+    let feed = site.feed("adt", "", &destinations);
+    let engine = site.serve();
+    let mut sender = Connection::to(feed);
+    sender.accepted(&message::adt("M1", "P1"));
+    sender.accepted(&message::adt("M2", "P1"));
+    let status = site.wait_final("adt", 2);
+    assert_eq!(status.channel("adt").disposition("delivered"), 1);
+    assert_eq!(status.channel("adt").disposition("unrouted"), 1);
+    let said = site.verb(&["status"]).stdout;
+    assert!(said.contains("elsewhere"), "{said}");
+    let traced = site.verb(&["message", "M1", "--steps"]).stdout;
+    assert!(traced.contains("registry (kept to another profile)"), "{traced}");
+    site.write("again.hl7", &String::from_utf8(message::adt("M1", "P1")).unwrap());
+    let tried =
+        local(&["run", "adt", &shown(&site.path("again.hl7")), "--site", &shown(site.folder())]);
+    assert!(tried.stdout.contains("to registry (kept to another profile)"), "{tried:?}");
+
+    let text = fs::read_to_string(site.path("channels/adt.toml")).unwrap();
+    site.channel("adt", &text.replace(kept, ""));
+    assert_eq!(site.verb(&["apply", "-m", "everywhere"]).code, Some(0));
+    sender.accepted(&message::adt("M3", "P1"));
+    registry.wait_count(1);
+    site.channel("adt", &text);
+    assert_eq!(site.verb(&["apply", "-m", "only there"]).code, Some(0));
+    sender.accepted(&message::adt("M4", "P1"));
+    site.wait_final("adt", 4);
+    assert_eq!((lab.control_ids(), registry.control_ids()), (vec!["M1".into()], vec!["M3".into()]));
+    engine.stop();
+}
+
+#[test]
 fn a_message_that_came_becomes_a_test_without_the_people_in_it() {
     let lab = Receiver::accepting();
     let site = Site::new(Store::Sqlite);

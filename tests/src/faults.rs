@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// System calls of a running engine that fail or kill it, until this is dropped.
@@ -47,7 +48,13 @@ impl Drop for Injection {
     fn drop(&mut self) {
         let pid = rustix::process::Pid::from_child(&self.strace);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM); // it detaches
-        let _ = self.strace.wait();
+        // Where the engine ends at the same moment, strace may wait for a thread that is gone, and for ever.
+        let left =
+            crate::wait::within_or(Duration::from_secs(10), || self.strace.try_wait().ok()?);
+        if left.is_none() {
+            let _ = self.strace.kill();
+            let _ = self.strace.wait();
+        }
     }
 }
 

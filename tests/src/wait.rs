@@ -15,6 +15,11 @@ pub fn until_or<T>(ask: impl FnMut() -> Option<T>) -> Option<T> {
     poll(PATIENCE, ask)
 }
 
+/// As [`until_or`], with its own limit.
+pub fn within_or<T>(limit: Duration, ask: impl FnMut() -> Option<T>) -> Option<T> {
+    poll(limit, ask)
+}
+
 /// As [`until`], with its own limit.
 pub fn within<T>(limit: Duration, what: &str, ask: impl FnMut() -> Option<T>) -> T {
     poll(limit, ask).unwrap_or_else(|| panic!("waited {limit:?} in vain: {what}"))

@@ -33,6 +33,8 @@ pub fn run(args: &Run) -> Outcome {
     // What is no message is run all the same: what would be answered is worth knowing.
     let all: Vec<&[u8]> = if found.is_empty() { vec![&bytes] } else { found };
     let runs: Vec<DryRun> = all.iter().map(|message| plan.dry_run(message)).collect();
+    let absent = plan.destinations.iter().filter(|d| !d.is_for(site.server.profile));
+    let elsewhere: Vec<&str> = absent.map(|destination| destination.name.as_str()).collect();
     match args.format {
         Format::Json => {
             let all: Vec<Value> = runs.iter().map(as_json).collect();
@@ -43,7 +45,7 @@ pub fn run(args: &Run) -> Outcome {
                 if runs.len() > 1 {
                     say::data(&format!("message {number} of {}\n", runs.len()));
                 }
-                say::data(&shown(run));
+                say::data(&shown(run, &elsewhere));
             }
         }
     }
@@ -63,7 +65,7 @@ pub fn site_of(folder: &Path) -> Result<Site, Failure> {
     site.ok_or_else(|| Failure::silent(Code::Problems))
 }
 
-fn shown(run: &DryRun) -> String {
+fn shown(run: &DryRun, elsewhere: &[&str]) -> String {
     let mut text = String::new();
     for note in &run.notes {
         step(note, &mut text);
@@ -81,7 +83,11 @@ fn shown(run: &DryRun) -> String {
         } else {
             String::new()
         };
-        text.push_str(&format!("\nto {}{part}{lane}\n", output.destination));
+        let kept = match elsewhere.contains(&output.destination.as_str()) {
+            true => " (kept to another profile)",
+            false => "",
+        };
+        text.push_str(&format!("\nto {}{kept}{part}{lane}\n", output.destination));
         match &output.failure {
             Some(failure) => {
                 text.push_str(&format!("  a dead letter: {}\n", safe(failure.text.expose_phi())));

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::channel::{CHANNEL_FIELDS, Channel, DESTINATION_FIELDS, SOURCE_FIELDS, Tables};
-use config::{CodeTable, Companion, Diagnostics, Name, Scope, Section, SiteFile, Span, Table};
+use ::channel::{CHANNEL_FIELDS, Channel, DESTINATION_FIELDS, SOURCE_FIELDS, Tables, only};
+use config::{
+    CodeTable, Companion, Diagnostics, Name, Profile, Scope, Section, SiteFile, Span, Table,
+};
 use connectors::SourceSettings;
 use jiff::tz::TimeZone;
 use store::NewRevision;
@@ -85,10 +87,19 @@ pub struct DestinationPlan {
     pub settings: Settings,
     /// The tag of its definition of order.
     pub scheme: u16,
+    /// The profile that it is kept to, when it is not for both.
+    pub only: Option<Profile>,
     /// Its `order_by`, as written, for comparing.
     pub order_by: String,
     /// Where the file says which channel it hands messages to, or gets acknowledgements by.
     pub way_span: Span,
+}
+
+impl DestinationPlan {
+    /// Whether messages go there in this profile.
+    pub fn is_for(&self, profile: Profile) -> bool {
+        self.only.is_none_or(|only| only == profile)
+    }
 }
 
 /// What reading a channel file gives, before it is joined with its texts.
@@ -326,6 +337,7 @@ fn destination(
         name: name?,
         settings: Settings { way: way?, lane },
         scheme,
+        only: only(section),
         order_by,
         way_span: section.span_of(if kind == "channel" { "channel" } else { "application_acks" }),
     })

@@ -103,7 +103,7 @@ fn sound(
 ) -> bool {
     let before = diagnostics.error_count();
     let runs = |plan: &ChannelPlan| plan.channel.only().is_none_or(|only| only == profile);
-    for destination in &plan.destinations {
+    for destination in plan.destinations.iter().filter(|d| d.is_for(profile)) {
         let Some(to) = destination.settings.way.channel() else { continue };
         let span = destination.way_span;
         if let Some(circle) = hops.circle(&plan.file.name, to) {

@@ -63,12 +63,8 @@ fn compile(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Box<dyn
 
 impl Action for Validate {
     fn run(&self, work: &mut Work<'_>) -> Result<(), Stop> {
-        let mut broken = Vec::new();
-        let mut noted = Vec::new();
-        for found in self.fail.look(work.message()) {
-            broken.push(found);
-        }
-        noted.extend(self.warn.look(work.message()));
+        let mut broken = self.fail.look(work.message());
+        let mut noted = self.warn.look(work.message());
         if let Some(profile) = &self.profile {
             for (found, warns) in profile.look(work)? {
                 if warns { noted.push(found) } else { broken.push(found) }

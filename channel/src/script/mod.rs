@@ -108,7 +108,15 @@ impl Script {
             Ok(()) => Some(script),
             Err(odd) => {
                 let span = place(&script, odd.line, odd.column, compiler);
-                compiler.diags().error("C0213", span, odd.message).label("in this script");
+                let mut title = odd.message;
+                // Whoever knows the Mirth spelling writes statements without a function around them.
+                if ["msg", "ctx"]
+                    .iter()
+                    .any(|n| title == format!("ReferenceError: {n} is not defined"))
+                {
+                    title.push_str(" outside of `export default function (msg, ctx) { ... }`");
+                }
+                compiler.diags().error("C0213", span, title).label("in this script");
                 None
             }
         }

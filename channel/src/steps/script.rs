@@ -323,6 +323,12 @@ mod tests {
             odd("const a = 1;"),
             ["C0213 TypeError: a script has `export default function (msg, ctx) { ... }`"]
         );
+        assert_eq!(
+            odd("msg.get('PID-3');"),
+            [
+                "C0213 ReferenceError: msg is not defined outside of `export default function (msg, ctx) { ... }`"
+            ]
+        );
         assert_eq!(odd("for (;;) {}"), ["C0213 reading it does not end"]);
         assert!(odd("throw new Error('no');")[0].starts_with("C0213"));
     }

@@ -4,6 +4,7 @@
 //! for a person but through `service`.
 
 mod connections;
+mod desk;
 mod exports;
 mod json;
 mod listener;
@@ -14,9 +15,12 @@ pub mod service;
 mod socket;
 mod views;
 
+pub use auth::Session;
+pub use desk::{Desk, Refusal, roles_with};
 pub use json::{audit_report, step_note};
 pub use listener::Listener;
 pub use problem::Problem;
 pub use routes::{Call, Needs, Route, document, router, table};
 pub use service::Service;
 pub use socket::Socket;
+pub use store::Source;

@@ -1,11 +1,12 @@
-//! The admin API on an address: HTTP/1.1, a token in every request, and nothing for pages in a browser.
+//! The admin API and the pages over it, on an address: HTTP/1.1. The API is asked with a token in every request and never with
+//! a cookie; pages have a cookie, and their own look at where a form comes from.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use auth::{Accounts, Session};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -20,6 +21,9 @@ use crate::problem::Problem;
 
 /// Connections at once. They are counted apart from those that bring messages, so that no flood of these keeps an operator out.
 const CONNECTIONS_MAX: usize = 256;
+
+/// What begins the path of everything that is asked with a token.
+const API: &str = "/api/";
 
 /// The bound address.
 pub struct Listener {
@@ -74,12 +78,15 @@ struct Guard {
 
 impl Guard {
     async fn let_in(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-        if let Err(problem) = guard.check_origin(request.headers()) {
+        if let Err(problem) = guard.check_origin(&request) {
             return close(problem);
         }
         let Some(source) = request.extensions().get::<Source>().copied() else {
             return close(Problem::unauthenticated());
         };
+        if !request.uri().path().starts_with(API) {
+            return next.run(request).await;
+        }
         match guard.recognise(request.headers(), source).await {
             Ok(Some(session)) => drop(request.extensions_mut().insert(session)),
             // The route says whether somebody must be signed in.
@@ -90,7 +97,8 @@ impl Guard {
     }
 
     /// A page of another site in the browser of somebody on this machine must not reach the API, also when its name leads here.
-    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    fn check_origin(&self, request: &Request) -> Result<(), Problem> {
+        let headers = request.headers();
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
         if !self.is_own(host) {
             let title = match self.tls {
@@ -105,6 +113,8 @@ impl Guard {
                 let origin = origin.to_str().unwrap_or("");
                 !origin.strip_prefix(scheme).is_some_and(|origin| self.is_own(origin))
             }
+            // A link in an e-mail or a chat may lead to a page, which shows nothing without its cookie and changes nothing.
+            (None, Some(_)) if is_link_to_page(request) => false,
             (None, Some(site)) => !matches!(site.to_str(), Ok("same-origin" | "none")),
             (None, None) => false,
         };
@@ -149,6 +159,17 @@ impl Guard {
         let session = self.accounts.recognise(&token, source).await.map_err(Problem::from)?;
         session.map(Some).ok_or_else(Problem::unauthenticated)
     }
+}
+
+/// Whether a person goes to a page, whole and in a window of its own.
+fn is_link_to_page(request: &Request) -> bool {
+    let is = |name: &str, value: &str| {
+        request.headers().get(name).is_some_and(|found| found.as_bytes() == value.as_bytes())
+    };
+    request.method() == Method::GET
+        && !request.uri().path().starts_with(API)
+        && is("sec-fetch-mode", "navigate")
+        && is("sec-fetch-dest", "document")
 }
 
 /// Whether a name in a certificate, whose first label may be `*`, is for a host (RFC 6125 6.4.3).

@@ -93,6 +93,11 @@ impl Service {
         self.engine.now_us()
     }
 
+    /// The settings of the whole engine.
+    pub(crate) fn server(&self) -> &config::Server {
+        self.engine.server()
+    }
+
     /// A place for one more stream of events; it is free again when it is dropped.
     pub fn stream_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
         Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Problem::too_many_streams())

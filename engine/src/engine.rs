@@ -207,6 +207,11 @@ impl Engine {
         self.channels().values().cloned().collect()
     }
 
+    /// The settings of the whole engine.
+    pub fn server(&self) -> &config::Server {
+        &self.inner.server
+    }
+
     /// Which way deliveries of a destination go at this moment.
     pub fn way(&self, channel: &Name, destination: &Name) -> Option<Way> {
         Some(self.channel(channel)?.destination(destination)?.way())

@@ -37,6 +37,24 @@ impl Accounts {
         token: &Secret<String>,
         source: Source,
     ) -> Result<Option<Session>, AccountError> {
+        self.recognise_for(token, source, true).await
+    }
+
+    /// The same for what asks by itself, such as the live parts of a page: it is no use that keeps a session from ending.
+    pub async fn recognise_quietly(
+        &self,
+        token: &Secret<String>,
+        source: Source,
+    ) -> Result<Option<Session>, AccountError> {
+        self.recognise_for(token, source, false).await
+    }
+
+    async fn recognise_for(
+        &self,
+        token: &Secret<String>,
+        source: Source,
+        is_use: bool,
+    ) -> Result<Option<Session>, AccountError> {
         let text = token.expose_secret();
         if text.starts_with(service::PREFIX) {
             return self.recognise_program(text, source).await;
@@ -53,7 +71,7 @@ impl Accounts {
         if !bool::from(row.token.ct_eq(&hash)) || !is_in_force(&row, now_us) {
             return Ok(None);
         }
-        if now_us - row.seen_us >= SEEN_EVERY_US {
+        if is_use && now_us - row.seen_us >= SEEN_EVERY_US {
             self.store.session_seen(hash, now_us).await?;
         }
         Ok(Some(self.session(&row, source)))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use auth::{AccountError, AccountRules, Accounts, Cost, Registry};
 use config::Server;
-use console_api::{Listener, Service, Socket};
+use console_api::{Desk, Listener, Service, Socket};
 use engine::site::Site;
 use engine::{
     Books, Clock, Ended, Engine, Spool, StartError, StartOptions, keep_audit_log, keep_backups,
@@ -118,22 +118,26 @@ async fn serve_api(
     (data, server, tls): (&Path, &Server, Option<net::tls::Server>),
     stopped: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, Failure> {
-    let router = console_api::router(Service::new(engine.clone(), registry, Arc::clone(&accounts)));
+    let service = Service::new(engine.clone(), registry, Arc::clone(&accounts));
+    let router = console_api::router(service.clone());
+    let pages = console::router(Desk::new(service), router.clone());
     let socket = bind(data)?;
     let listener = Listener::bind(server.api.listen, tls).map_err(|error| {
         Failure::new(Code::Refused, format!("the admin API: {error}"))
         .hint("another engine may be there; `listen` under `[api]` in server.toml names another address")
     })?;
-    let mut line = format!("admin API on {}", listener.url());
+    let mut line = format!("console and admin API on {}", listener.url());
     if accounts.setup_token_file().is_some() {
-        line.push_str("; nobody can sign in yet: `hilum setup` makes the first owner");
+        line.push_str(
+            "; nobody can sign in yet: `hilum setup`, or the console, makes the first owner",
+        );
     }
     say::talk(&line);
     Ok(tokio::spawn(async move {
         let looking = tokio::spawn(Arc::clone(&accounts).keep());
         tokio::join!(
-            socket.serve(router.clone(), stopped.clone()),
-            listener.serve(router, accounts, stopped)
+            socket.serve(router, stopped.clone()),
+            listener.serve(pages, accounts, stopped)
         );
         looking.abort();
     }))

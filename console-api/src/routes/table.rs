@@ -264,7 +264,7 @@ impl Route {
     }
 
     /// Answers a request.
-    pub(super) fn answer(
+    pub(crate) fn answer(
         &self,
     ) -> impl Fn(Service, Request) -> Pin<Box<dyn Future<Output = Response> + Send>>
     + Clone

@@ -10,6 +10,7 @@
 )]
 
 pub mod admin;
+pub mod browser;
 pub mod certificates;
 pub mod collector;
 pub mod corpus;
@@ -19,6 +20,7 @@ pub mod feed;
 pub mod http;
 pub mod message;
 pub mod openssl;
+pub mod pages;
 pub mod ports;
 pub mod postgres;
 pub mod random;

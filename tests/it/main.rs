@@ -18,6 +18,7 @@ mod backup;
 mod bench;
 mod canary;
 mod connections;
+mod console;
 mod crash_points;
 mod deidentified;
 mod directory;

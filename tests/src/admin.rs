@@ -44,6 +44,11 @@ impl Admin {
         Admin { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// The token.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or("")
+    }
+
     /// Asks with a body, or without one.
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         let token = self.token.as_ref().map(|token| format!("Authorization: Bearer {token}\r\n"));

@@ -10,13 +10,13 @@
 )]
 
 pub mod admin;
-pub mod browser;
 pub mod certificates;
 pub mod collector;
 pub mod corpus;
 pub mod engine;
 pub mod faults;
 pub mod feed;
+pub mod house;
 pub mod http;
 pub mod message;
 pub mod openssl;

@@ -24,6 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("console-api", &["engine", "auth", "store", "channel", "hl7", "config", "net", "phi"]),
     ("console", &["console-api", "hl7", "phi"]),
     ("tests", &[]),
+    ("tests/browser", &[]),
 ];
 
 /// What would let a pure crate do I/O.

@@ -1,6 +1,12 @@
 //! A real browser without a window: Chromium, driven by WebDriver.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness stops its test by panicking"
+)]
 
-use crate::{ports, wait};
+use hilum_tests::{ports, wait};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -84,7 +90,13 @@ impl Browser {
     }
 
     fn element(&self, css: &str) -> WebElement {
-        let query = async { self.driver.query(By::Css(css)).wait(wait::PATIENCE, Duration::from_millis(50)).first().await };
+        let query = async {
+            self.driver
+                .query(By::Css(css))
+                .wait(wait::PATIENCE, Duration::from_millis(50))
+                .first()
+                .await
+        };
         self.runtime.block_on(query).unwrap_or_else(|error| {
             panic!("{css} is not on {}: {error}\n{}", self.place(), self.text("body"))
         })
@@ -107,7 +119,12 @@ impl Browser {
             "//main//*[self::a or self::button or self::summary][contains(normalize-space(.), \"{text}\")]"
         );
         let query = async {
-            let found = self.driver.query(By::XPath(&path)).wait(wait::PATIENCE, Duration::from_millis(50)).first().await?;
+            let found = self
+                .driver
+                .query(By::XPath(&path))
+                .wait(wait::PATIENCE, Duration::from_millis(50))
+                .first()
+                .await?;
             found.scroll_into_view().await?;
             found.click().await
         };
@@ -142,13 +159,17 @@ impl Browser {
     /// Waits until the page says this.
     pub fn wait_text(&self, css: &str, wanted: &str) -> String {
         let found = wait::until_or(|| Some(self.text(css)).filter(|text| text.contains(wanted)));
-        found.unwrap_or_else(|| panic!("{css} on {} never said `{wanted}`: {}", self.place(), self.text("body")))
+        found.unwrap_or_else(|| {
+            panic!("{css} on {} never said `{wanted}`: {}", self.place(), self.text("body"))
+        })
     }
 
     /// Waits until the page is at an address that begins so.
     pub fn wait_place(&self, wanted: &str) {
         let found = wait::until_or(|| Some(self.place()).filter(|place| place.starts_with(wanted)));
-        found.unwrap_or_else(|| panic!("never came to {wanted}, but is at {}: {}", self.place(), self.text("main")));
+        found.unwrap_or_else(|| {
+            panic!("never came to {wanted}, but is at {}: {}", self.place(), self.text("main"))
+        });
     }
 
     /// Runs a script and gives what it returns.
@@ -171,7 +192,7 @@ impl Browser {
 
 /// Where pictures are kept.
 fn pictures() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/pages");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pages");
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }

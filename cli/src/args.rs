@@ -57,6 +57,8 @@ pub enum Verb {
     Deidentify(Deidentify),
     /// Show channels, destinations and what became of their messages
     Status(Query),
+    /// Show the same while it changes, the sick first; in a pipe it is one look
+    Top(Query),
     /// List messages, newest first
     Messages(Messages),
     /// Find messages by a number of a patient, visit or order (recorded in the audit log)

@@ -68,6 +68,7 @@ fn run(verb: Verb) -> Outcome {
         Verb::Serve(args) => wait(true, verbs::serve::run(args)),
         Verb::Send(args) => wait(true, verbs::send::run(args)),
         Verb::Listen(args) => wait(true, verbs::listen::run(args)),
+        Verb::Top(args) => wait(false, verbs::top::run(args)),
         Verb::Status(args) => wait(false, verbs::status::run(args)),
         Verb::Scan(args) => wait(false, verbs::messages::scan(args)),
         Verb::Find(args) => wait(false, verbs::messages::find(args)),

@@ -37,4 +37,5 @@ pub mod store;
 pub mod test;
 pub mod test_connection;
 pub mod token;
+pub mod top;
 pub mod view;

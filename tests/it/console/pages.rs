@@ -187,7 +187,8 @@ fn a_form_is_taken_from_its_own_session_only(store: Store) {
     let silent = reader.ask("POST", "/act", "", &hilum_tests::pages::encoded(&fields));
     assert_eq!(silent.status, 403);
     let other = Reader::at(house.site.api());
-    other.sign_in(WORKER, PASSWORD, Some(&code(&house.secret, 2)));
+    let secret = house.add("otto", &["operator"]);
+    other.sign_in("otto", PASSWORD, Some(&code(&secret, 1)));
     assert_eq!(other.post("/act", &fields).status, 403, "a form of another session");
     assert!(!held(), "nothing of it was done");
     // The API takes no cookie, and pages take no token.

@@ -106,7 +106,7 @@ pub(crate) const API_FIELDS: &[Field] = &[
     ),
 ];
 
-const API_TLS_FIELDS: &[Field] = &[
+pub(crate) const API_TLS_FIELDS: &[Field] = &[
     Field::required(
         "cert",
         "Its certificate, followed by those of the authorities between it and the root, in PEM form. Renewed files are used from the next connection on.",
@@ -191,7 +191,7 @@ impl Api {
 }
 
 impl ApiTls {
-    fn read(section: &Section<'_>) -> Option<ApiTls> {
+    pub(crate) fn read(section: &Section<'_>) -> Option<ApiTls> {
         Some(ApiTls {
             cert: section.path("cert")?.to_owned(),
             key: PrivateKey::read(section, "key")?,

@@ -8,6 +8,7 @@ use crate::directory::{DIRECTORY_FIELDS, Directory};
 use crate::field::{Choice, Field, Kind};
 use crate::item::Table;
 use crate::key_source::KeySource;
+use crate::metrics::{METRICS_FIELDS, Metrics};
 use crate::parse::parse_toml;
 use crate::retention::{RETENTION_FIELDS, Retention};
 use crate::scope::Scope;
@@ -70,6 +71,8 @@ pub struct Server {
     pub alerts: Alerts,
     /// What is looked at before a channel is put into force.
     pub applying: Applying,
+    /// Where figures are asked for; nowhere when it is left out.
+    pub metrics: Option<Metrics>,
     /// The table of `[syslog]`; whoever sends there reads it.
     pub syslog: Option<Table>,
 }
@@ -93,6 +96,7 @@ pub const SERVER_FIELDS: &[Field] = &[
     Field::optional("backup", "Backups of the store.", Kind::Section(BACKUP_FIELDS)),
     Field::optional("limits", "What the engine may use.", Kind::Section(LIMIT_FIELDS)),
     Field::optional("apply", "What is looked at before a channel is put into force.", Kind::Section(APPLY_FIELDS)),
+    Field::optional("metrics", "Where a monitoring system asks for figures, and whether the engine is well.", Kind::Section(METRICS_FIELDS)),
     Field::optional("syslog", "Where the audit log and the engine's own are sent besides.", Kind::Table("syslog")),
     Field::optional("alerts", "What somebody should look at, and who is told.", Kind::Section(ALERT_FIELDS)),
 ];
@@ -193,6 +197,8 @@ impl Server {
         let directory = directory.map(|directory| Directory::read(directory, diags).ok_or(()));
         let backup = section.section("backup");
         let backup = backup.map(|backup| Backup::read(backup).ok_or(()));
+        let metrics = section.section("metrics");
+        let metrics = metrics.map(|metrics| Metrics::read(metrics, diags).ok_or(()));
         let store_url = store_url(&store, paths, &secrets, diags);
         let store_key = key_of_store(store.text("key")?, paths, diags);
         let next_store_key = match store.text("next_key") {
@@ -221,6 +227,7 @@ impl Server {
             disk_reserve: limits.size("disk_reserve"),
             alerts: Alerts::read(&alerts)?,
             applying: Applying::read(&applying),
+            metrics: metrics.transpose().ok()?,
             syslog: section.table_of("syslog").cloned(),
         };
         let accepted = server.check_key(&engine, &store, diags);

@@ -11,8 +11,8 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 use store::{
-    AttemptDetail, Child, DeadGroup, DeliveryDetail, Letter, MessageDetail, MessageSummary,
-    Messages, Reason, Revision, RevisionSummary, SealedText,
+    AttemptDetail, ChannelDay, Child, Counted, DeadGroup, DeliveryDetail, Letter, MessageDetail,
+    MessageSummary, Messages, Reason, Recent, Revision, RevisionSummary, SealedText, What,
 };
 
 pub use audit::{audit_report, audit_standing};
@@ -86,6 +86,9 @@ fn channel(status: &ChannelStatus, now_us: i64) -> Value {
         "junk_bytes": status.junk_bytes,
         "peer_mismatches": status.peer_mismatches,
         "last_in_us": status.last_in_us,
+        "rate_in_per_minute": rate(status.recent.as_ref()),
+        "ack_p50_ms": ms(status.recent.and_then(|recent| recent.p50_us)),
+        "ack_p95_ms": ms(status.recent.and_then(|recent| recent.p95_us)),
         "destinations": destinations,
     })
 }
@@ -112,7 +115,54 @@ fn destination(status: &DestinationStatus, now_us: i64) -> Value {
         "next_try_us": live.and_then(|live| live.next_try_us),
         "last_delivered_us": live.and_then(|live| live.last_delivered_us),
         "last_error": last_error,
+        "rate_out_per_minute": rate(status.recent.as_ref()),
+        "latency_p50_ms": ms(status.recent.and_then(|recent| recent.p50_us)),
+        "latency_p95_ms": ms(status.recent.and_then(|recent| recent.p95_us)),
     })
+}
+
+/// A rate in tenths; null when nothing came in five minutes.
+fn rate(recent: Option<&Recent>) -> Option<f64> {
+    let recent = recent.filter(|recent| recent.count > 0)?;
+    Some((recent.per_minute * 10.0).round() / 10.0)
+}
+
+fn ms(us: Option<u64>) -> Option<f64> {
+    us.map(|us| us as f64 / 1e3)
+}
+
+/// The last 24 hours.
+pub fn day(days: &[ChannelDay]) -> Value {
+    let dispositions = |counts: &Counted| {
+        let finals = [
+            What::Delivered,
+            What::PartlyDelivered,
+            What::Failed,
+            What::Filtered,
+            What::Unrouted,
+            What::Rejected,
+            What::Discarded,
+        ];
+        let one = |what: What| (what.as_str().to_owned(), json!(counts.get(&what).unwrap_or(&0)));
+        finals.into_iter().map(one).collect::<Map<_, _>>()
+    };
+    let channel = |day: &ChannelDay| {
+        let destinations = day.destinations.iter().map(|(name, counts)| {
+            let of = |what| counts.get(&what).unwrap_or(&0);
+            json!({
+                "name": name.as_str(),
+                "delivered_day": of(What::DeliveriesDelivered),
+                "dead_day": of(What::DeliveriesDead),
+            })
+        });
+        json!({
+            "name": day.channel.as_str(),
+            "dispositions": dispositions(&day.counts),
+            "hours": day.hours,
+            "destinations": destinations.collect::<Vec<_>>(),
+        })
+    };
+    json!({ "channels": days.iter().map(channel).collect::<Vec<_>>() })
 }
 
 /// One destination out of a status.

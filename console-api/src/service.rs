@@ -137,6 +137,14 @@ impl Service {
         Ok(status)
     }
 
+    /// The last 24 hours of each channel.
+    pub async fn day(
+        &self,
+        permit: &Permit<grants::MonitorRead>,
+    ) -> Result<Vec<store::ChannelDay>, Problem> {
+        Ok(self.engine.store().day(permit.scope(), self.now_us()).await?)
+    }
+
     /// A page of messages, without their content.
     pub async fn messages(
         &self,

@@ -25,6 +25,7 @@ use crate::disk::{self, Disk};
 use crate::inlet::Shared;
 use crate::inlets::Inlets;
 use crate::last_words::LastWords;
+use crate::metrics::Looked;
 use crate::outbound::Way;
 use crate::posture;
 use crate::recovery;
@@ -101,6 +102,8 @@ pub(crate) struct Inner {
     /// Where the audit log and the engine's own go besides.
     pub syslog: Option<SyslogSettings>,
     pub sending: Sending,
+    /// What waited when it was last looked at.
+    pub looked: Looked,
     channels: Mutex<BTreeMap<Name, Arc<Running>>>,
     /// One change of what runs at a time.
     pub applying: tokio::sync::Mutex<()>,
@@ -177,6 +180,7 @@ impl Engine {
                 alerting: Alerting::new(&site.alert_sinks),
                 syslog: site.syslog.clone(),
                 sending: Sending::default(),
+                looked: Looked::default(),
                 channels: Mutex::default(),
                 applying: tokio::sync::Mutex::default(),
                 tasks: Mutex::new(vec![watcher]),

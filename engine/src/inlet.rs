@@ -22,6 +22,7 @@ use crate::budget::{BEFORE_ACK, Deadline};
 use crate::caution::Caution;
 use crate::clock::Clock;
 use crate::decide::{Decided, Handover, Outcome, Undecided, decide, lane_keys, plain};
+use crate::figures::Taken;
 use crate::flow::{Load, Valve};
 use crate::gate::Gate;
 use crate::handing::{ChannelGate, Deferring, Handing, hand_over, lock};
@@ -48,6 +49,7 @@ pub struct Inlet {
     last_in_us: AtomicI64,
     peer_mismatches: AtomicU64,
     impostors: Impostors,
+    taken: Arc<Taken>,
     /// Something that an owed acknowledgement may have waited for has happened.
     owed: Arc<Notify>,
     /// Counts the acknowledgements that have come in.
@@ -102,6 +104,7 @@ impl Inlet {
             last_in_us: AtomicI64::new(0),
             peer_mismatches: AtomicU64::new(0),
             impostors: Impostors::default(),
+            taken: Arc::default(),
             owed,
             acks: watch::Sender::new(0),
         }
@@ -165,6 +168,11 @@ impl Inlet {
     /// When the last message came in, microseconds UTC.
     pub fn last_in_us(&self) -> Option<i64> {
         Some(self.last_in_us.load(Ordering::Relaxed)).filter(|us| *us > 0)
+    }
+
+    /// What has come in and how it was answered, since the start.
+    pub fn taken(&self) -> &Taken {
+        &self.taken
     }
 
     /// Messages since the start in which a peer spoke as somebody else.
@@ -345,6 +353,7 @@ impl Inlet {
         let peer = Peer { place: format!("channel {from}").into(), connection: 0, identity: None };
         let sent = Sent { peek: &peek, peer: &peer, batch: None };
         let mut receipt = self.receipt(again, sent, &Ready::Silent, false);
+        self.taken.received(Origin::Channel);
         receipt.origin = Origin::Channel;
         receipt.parent = Some(parent);
         let on_commit: OnCommit = match decided {
@@ -475,7 +484,7 @@ impl Inlet {
 
 impl Intake for Inlet {
     fn receive(&self, incoming: Incoming) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-        Inlet::receive(self, incoming, None)
+        self.taken.counted(|| Inlet::receive(self, incoming, None))
     }
 
     fn receive_and_tell(
@@ -483,7 +492,7 @@ impl Intake for Inlet {
         incoming: Incoming,
         stored: oneshot::Sender<bool>,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-        Inlet::receive(self, incoming, Some(stored))
+        self.taken.counted(|| Inlet::receive(self, incoming, Some(stored)))
     }
 
     fn refuse(
@@ -502,7 +511,7 @@ impl Intake for Inlet {
         let message = new_message(body, received_us);
         let rejection = Rejection::by_source(why.code, why.text);
         let sent = Sent { peek: &peek, peer: &peer, batch: batch.as_deref() };
-        self.reject(&plan, message, sent, rejection, answering, load)
+        self.taken.counted(|| self.reject(&plan, message, sent, rejection, answering, load))
     }
 
     fn fragment(
@@ -510,6 +519,7 @@ impl Intake for Inlet {
         incoming: Incoming,
         why: BrokenFrame,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.taken.received(Origin::Peer);
         let Incoming { body: bytes, peer, batch } = incoming;
         let plan = self.plan.load_full();
         let load = self.valve.carry(bytes.len());

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use config::Name;
 use connectors::Flow;
-use store::{Counted, DeadGroup, Disposition, MessageFilter, Page, Scope, StoreError, What};
+use store::{
+    Counted, DeadGroup, Disposition, MessageFilter, Page, Recent, Scope, StoreError, What,
+};
 
 use crate::certificates::CertificateStatus;
 use crate::engine::Engine;
@@ -70,6 +72,8 @@ pub struct ChannelStatus {
     pub last_in_us: Option<i64>,
     /// The code tables of its steps, and how many values were not in each since the revision runs here.
     pub misses: Vec<(Name, u64)>,
+    /// Answers to senders in the last five minutes.
+    pub recent: Option<Recent>,
     /// Its destinations.
     pub destinations: Vec<DestinationStatus>,
 }
@@ -98,6 +102,8 @@ pub struct DestinationStatus {
     pub oldest_us: Option<i64>,
     /// What it does at this moment.
     pub live: Option<Live>,
+    /// Tries of the last five minutes.
+    pub recent: Option<Recent>,
 }
 
 impl ChannelStatus {
@@ -196,6 +202,7 @@ impl Engine {
             peer_mismatches: running.as_ref().map_or(0, |running| running.inlet.peer_mismatches()),
             last_in_us: running.as_ref().and_then(|running| running.inlet.last_in_us()),
             misses: running.as_ref().map(|running| misses(running)).unwrap_or_default(),
+            recent: running.as_ref().map(|running| running.inlet.taken().acks.recent()),
             destinations: destinations.collect(),
             name: stored.channel,
         }
@@ -246,6 +253,7 @@ fn destination_status(
 ) -> DestinationStatus {
     let found = running.and_then(|running| find(running, &stored.destination));
     let live = found.as_ref().map(|(_, outbound)| outbound.live());
+    let recent = found.as_ref().map(|(_, outbound)| outbound.tried().tries.recent());
     let state = match &live {
         None if running.is_some_and(|r| r.inlet.plan().elsewhere.contains(&stored.destination)) => {
             "elsewhere"
@@ -269,6 +277,7 @@ fn destination_status(
         dead,
         oldest_us: stored.oldest_us,
         live,
+        recent,
     }
 }
 

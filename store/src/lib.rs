@@ -21,6 +21,7 @@ mod channels;
 mod copy;
 mod error;
 mod fence;
+mod figures;
 mod group;
 mod ids;
 mod intake;
@@ -76,6 +77,7 @@ pub use backup::{
 };
 pub use copy::{Copied, CopyError, Tally, copy_store};
 pub use error::{OpenError, StoreError};
+pub use figures::{BOUNDS_US, Commits, Histogram, RECENT_S, Recent};
 pub use ids::{
     AlertId, AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId,
     UserId,
@@ -91,10 +93,10 @@ pub use peers::{
     PeerRights, PeerState, Revocation, RevocationList,
 };
 pub use read::{
-    AttemptDetail, AuditFilter, AuditRecord, BodyOf, ChannelStatus, Child, Counted, Cursor,
-    CursorError, DeadGroup, DeadKey, DeliveryDetail, DestinationStatus, Letter, MessageDetail,
-    MessageFilter, MessageState, MessageSummary, Messages, Page, QueuedDelivery, Revision,
-    RevisionSummary, SealedText, Undecided,
+    AttemptDetail, AuditFilter, AuditRecord, BodyOf, ChannelDay, ChannelStatus, Child, Counted,
+    Cursor, CursorError, DeadGroup, DeadKey, DeliveryDetail, DestinationStatus, Letter,
+    MessageDetail, MessageFilter, MessageState, MessageSummary, Messages, Page, QueuedDelivery,
+    Revision, RevisionSummary, SealedText, Undecided,
 };
 pub use receipt::{
     AckPart, Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit,

@@ -101,9 +101,10 @@ impl Store {
         let channels = Arc::new(Channels::default());
         let (failed, failing) = watch::channel(false);
         let seats = Arc::new(Seats::new(backends.len()));
+        let commits = Arc::new(crate::figures::Commits::of(backends.len()));
         let mut desks = Vec::with_capacity(backends.len());
         for (writer, backend) in backends.into_iter().enumerate() {
-            let share = Share { writer, seats: Arc::clone(&seats) };
+            let share = Share { writer, seats: Arc::clone(&seats), commits: Arc::clone(&commits) };
             let (writing, desk) =
                 Writer::new(backend, Arc::clone(&channels), failed.clone(), (now_us, share));
             tokio::spawn(writing.run());
@@ -111,6 +112,7 @@ impl Store {
         }
         let store = Store::new(crate::store::Parts {
             desks,
+            commits,
             seats,
             channels,
             reader,

@@ -7,8 +7,8 @@ use phi::Phi;
 use crate::error::StoreError;
 use crate::ids::{DeliveryId, MessageId, RevisionId};
 use crate::read::{
-    BodyOf, ChannelStatus, DeadGroup, DeadKey, Letter, MessageDetail, MessageFilter, Messages,
-    Page, Revision, RevisionSummary,
+    BodyOf, ChannelDay, ChannelStatus, DeadGroup, DeadKey, Letter, MessageDetail, MessageFilter,
+    Messages, Page, Revision, RevisionSummary,
 };
 use crate::scope::Scope;
 use crate::store::Store;
@@ -21,6 +21,11 @@ impl Store {
         since_us: i64,
     ) -> Result<Vec<ChannelStatus>, StoreError> {
         self.inner.reader.status(scope, since_us).await
+    }
+
+    /// The last 24 hours of every channel, by the hour.
+    pub async fn day(&self, scope: &Scope, now_us: i64) -> Result<Vec<ChannelDay>, StoreError> {
+        self.inner.reader.day(scope, now_us).await
     }
 
     /// Messages, newest first.

@@ -12,6 +12,7 @@ use crate::audit::{self, Recorder};
 use crate::backend::Done;
 use crate::channels::Channels;
 use crate::error::StoreError;
+use crate::figures::Commits;
 use crate::group::{Item, TryRow, Work};
 use crate::ids::{ChannelId, DestinationId, MessageId};
 use crate::intake::{Intake, Sealed};
@@ -40,6 +41,7 @@ pub struct Store {
 /// What a store consists of.
 pub(crate) struct Parts {
     pub desks: Vec<Desk>,
+    pub commits: Arc<Commits>,
     pub seats: Arc<Seats>,
     pub channels: Arc<Channels>,
     pub reader: Reader,
@@ -77,6 +79,16 @@ impl Time {
 }
 
 impl Store {
+    /// How commits have gone since the start.
+    pub fn commits(&self) -> &Commits {
+        &self.inner.commits
+    }
+
+    /// Whether the disk has failed to keep what was written: nothing more is.
+    pub fn has_failed(&self) -> bool {
+        *self.inner.failing.borrow()
+    }
+
     pub(crate) fn new(parts: Parts) -> Store {
         Store { inner: Arc::new(parts) }
     }

@@ -15,6 +15,7 @@ use crate::backend::{Backend, Done, Framing, Job, Run};
 use crate::channels::Channels;
 use crate::error::StoreError;
 use crate::fence;
+use crate::figures::Commits;
 use crate::group::{Assembled, Item, OpenMessages, Unwritten, Work};
 use crate::prune::Pruning;
 use crate::seats::Seats;
@@ -196,6 +197,7 @@ pub(crate) struct Writer {
 pub(crate) struct Share {
     pub writer: usize,
     pub seats: Arc<Seats>,
+    pub commits: Arc<Commits>,
 }
 
 impl Writer {
@@ -354,7 +356,10 @@ impl Writer {
         if assembled.replies.is_empty() {
             return;
         }
-        if let Err(error) = self.write_rounds(&mut assembled).await {
+        let begun = self.share.commits.begin(self.share.writer);
+        let written = self.write_rounds(&mut assembled).await;
+        self.share.commits.end(self.share.writer, begun, assembled.replies.len());
+        if let Err(error) = written {
             self.open.forget();
             self.note(&error);
             assembled.fail(&error);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use auth::{AccountError, AccountRules, Accounts, Cost, Registry};
 use config::Server;
-use console_api::{Desk, Listener, Service, Socket};
+use console_api::{Desk, Listener, Monitor, Service, Socket};
 use engine::site::Site;
 use engine::{
     Books, Clock, Ended, Engine, Spool, StartError, StartOptions, keep_audit_log, keep_backups,
@@ -42,7 +42,7 @@ pub async fn run(args: Serve) -> Outcome {
     };
     let options = StartOptions { follow_files: args.dev, allow_root: args.allow_root };
     let (data, server) = (site.paths.data.clone(), site.server.clone());
-    let tls = site.api_tls.clone();
+    let (tls, metrics_tls) = (site.api_tls.clone(), site.metrics_tls.clone());
     let (engine, registry, accounts) = start(site, options).await?;
     let keeping = [
         tokio::spawn(Arc::clone(&registry).keep()),
@@ -54,6 +54,9 @@ pub async fn run(args: Serve) -> Outcome {
         tokio::spawn(keep_syslog(engine.clone(), spool)),
     ];
     let (stop, stopped) = watch::channel(false);
+    let monitor = bind_monitor(&server, metrics_tls)?;
+    let monitoring =
+        monitor.map(|monitor| tokio::spawn(monitor.serve(engine.clone(), stopped.clone())));
     let api = serve_api(&engine, (registry, accounts), (&data, &server, tls), stopped).await?;
     ready(&engine);
     let ended = tokio::select! {
@@ -66,6 +69,9 @@ pub async fn run(args: Serve) -> Outcome {
     };
     let _ = stop.send(true);
     let _ = api.await;
+    if let Some(monitoring) = monitoring {
+        let _ = monitoring.await;
+    }
     conclude(ended)
 }
 
@@ -141,6 +147,20 @@ async fn serve_api(
         );
         looking.abort();
     }))
+}
+
+/// Binds where figures are asked for, when it is anywhere.
+fn bind_monitor(
+    server: &Server,
+    tls: Option<net::tls::Server>,
+) -> Result<Option<Monitor>, Failure> {
+    let Some(metrics) = &server.metrics else { return Ok(None) };
+    let monitor = Monitor::bind(metrics, tls).map_err(|error| {
+        Failure::new(Code::Refused, format!("metrics: {error}"))
+            .hint("`listen` under `[metrics]` in server.toml names another address")
+    })?;
+    say::talk(&format!("metrics on {}", monitor.url()));
+    Ok(Some(monitor))
 }
 
 fn bind(data: &Path) -> Result<Socket, Failure> {

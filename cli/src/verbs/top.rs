@@ -196,7 +196,11 @@ fn rows(channel: &Value) -> Vec<Row> {
         oldest: String::new(),
         rate: rate(channel, "rate_in_per_minute"),
         dead: number(&dispositions, "failed"),
-        note: format!("{} connected, {} received", number(channel, "peers"), number(channel, "received")),
+        note: format!(
+            "{} connected, {} received",
+            number(channel, "peers"),
+            number(channel, "received")
+        ),
     };
     let destinations = list(channel, "destinations").iter().map(|one| {
         let state = text(one, "state");
@@ -234,7 +238,8 @@ fn frame(view: &View, (columns, lines): (usize, usize)) -> String {
     let mut out = vec![view.heading.clone(), live];
     out.extend(view.warnings.iter().map(|warning| format!("warning: {warning}")));
     out.push(String::new());
-    let width = view.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(4).clamp(4, 36);
+    let width =
+        view.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(4).clamp(4, 36);
     out.push(line(width, ["NAME", "STATE", "WAITING", "OLDEST", "A MINUTE", "FAILED", "NOTE"]));
     let room = lines.saturating_sub(out.len() + 1).max(1);
     let most = view.rows.len().saturating_sub(room);

@@ -26,6 +26,10 @@ pub async fn status(service: Service, call: Call<MonitorRead>) -> Answer {
     Ok(Json(shape::status(&status)))
 }
 
+pub async fn day(service: Service, call: Call<MonitorRead>) -> Answer {
+    Ok(Json(shape::day(&service.day(&call.permit).await?)))
+}
+
 pub async fn channels(service: Service, call: Call<MonitorRead>) -> Answer {
     let status = service.status(&call.permit).await?;
     Ok(Json(json!({ "channels": shape::channels(&status) })))

@@ -110,6 +110,11 @@ fn of_revisions() -> Vec<Route> {
 fn of_channels() -> Vec<Route> {
     let mut routes = vec![
         Route::get("/api/v1/status", "How everything is.", look::status),
+        Route::get(
+            "/api/v1/status/day",
+            "The last 24 hours of each channel, by what became of its messages and by the hour.",
+            look::day,
+        ),
         Route::get("/api/v1/channels", "The channels and their figures.", look::channels),
         Route::post(
             "/api/v1/messages/search",

@@ -1,7 +1,7 @@
 //! The overview: a row for each channel and destination, the sick ones first.
 
 use maud::{Markup, html};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::parts;
 use crate::router::{Outcome, Parts, Sheet};
@@ -184,8 +184,7 @@ fn last_day(day: &Value) -> Markup {
 }
 
 fn counted(one: &Value, word: &str) -> i64 {
-    let day = one.get("last_day").or_else(|| one.get("dispositions")).cloned().unwrap_or(json!({}));
-    day.int(word)
+    one.member("dispositions").int(word)
 }
 
 const DISPOSITIONS: [&str; 7] =

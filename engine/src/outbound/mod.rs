@@ -18,6 +18,7 @@ use store::{DeliveryId, DestinationId, Lease, Store};
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
+use crate::figures::Tried;
 use crate::inlet::Shared;
 use crate::inlets::Inlets;
 use crate::lanes::{Lanes, Next, Position, Removal};
@@ -54,6 +55,7 @@ pub struct Outbound {
     open_before: Box<dyn Fn() -> i64 + Send + Sync>,
     /// The channel hears of every settle that is on disk.
     settled: Arc<Notify>,
+    tried: Tried,
     /// A delivery has begun to wait for its application acknowledgement.
     awaiting: Notify,
 }
@@ -149,6 +151,7 @@ impl Outbound {
             room: Notify::new(),
             open_before,
             settled,
+            tried: Tried::default(),
             awaiting: Notify::new(),
         })
     }
@@ -275,6 +278,11 @@ impl Outbound {
         self.state().phase = Phase::Stopped;
         self.work.notify_waiters();
         self.work.notify_one();
+    }
+
+    /// What tries have come to since the start.
+    pub fn tried(&self) -> &Tried {
+        &self.tried
     }
 
     /// What status shows.

@@ -108,6 +108,7 @@ impl Outbound {
             Exit::Connector(destination) => deliver(destination, &parcel).await,
             Exit::Channel(name) => match self.hop(&parcel, name, started_us).await {
                 Hopped::Done => {
+                    self.tried.ended(0, self.clock.now_us() - started_us);
                     self.handed_over(&parcel);
                     return Ok(());
                 }
@@ -168,6 +169,7 @@ impl Outbound {
 
     /// Lets the lanes go on and gives the settle to the store.
     fn conclude(&self, parcel: Parcel, after: After, settle: Settle, in_doubt: &mut InDoubtQueue) {
+        self.tried.ended(came_to(&after), settle.attempt.duration_us);
         self.advance(&parcel, &after, (settle.attempt.code, settle.attempt.started_us));
         self.work.notify_one();
         let keys = match after {
@@ -216,6 +218,16 @@ impl Outbound {
             After::Committed => {}
             After::Dead { .. } | After::Wait { .. } => state.live.last_error = Some((code, now_us)),
         }
+    }
+}
+
+/// What a try came to, by its place among the counted outcomes.
+fn came_to(after: &After) -> usize {
+    match after {
+        After::Delivered | After::Committed => 0,
+        After::Dead { .. } => 1,
+        After::Wait { unreachable: false, .. } => 2,
+        After::Wait { unreachable: true, .. } => 3,
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Site {
     pub broken: Vec<Name>,
     /// What the admin API shows to those who connect to it.
     pub api_tls: Option<net::tls::Server>,
+    /// The same for figures.
+    pub metrics_tls: Option<net::tls::Server>,
     /// Where records of the audit log go when their years are over, and who can read them there.
     pub audit_archive: Option<(PathBuf, Recipients)>,
     /// Where backups go, and who can read them there.
@@ -130,6 +132,8 @@ pub fn check_as(
     }
     let api_tls = server.as_ref().and_then(|server| server.api.tls.as_ref());
     let api_tls = api_tls.and_then(|tls| open_api(tls, &mut diagnostics));
+    let metrics_tls = server.as_ref().and_then(|server| server.metrics.as_ref()?.tls.as_ref());
+    let metrics_tls = metrics_tls.and_then(|tls| open_api(tls, &mut diagnostics));
     let audit_archive = server.as_ref().and_then(|server| server.audit.archive.as_ref());
     let audit_archive = audit_archive.and_then(|archive| {
         let keys = (&archive.recipients[..], archive.recipients_span);
@@ -169,6 +173,7 @@ pub fn check_as(
             channels,
             broken,
             api_tls,
+            metrics_tls,
             audit_archive,
             backup_to,
             alert_sinks,

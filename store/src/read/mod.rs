@@ -19,6 +19,6 @@ pub(crate) use messages::summary_columns;
 pub use messages::{MessageSummary, Messages};
 pub(crate) use reader::{Pool, Reader, key_row};
 pub use revisions::{Revision, RevisionSummary};
-pub use status::{ChannelStatus, Counted, DestinationStatus};
+pub use status::{ChannelDay, ChannelStatus, Counted, DestinationStatus};
 pub(crate) use work::{Queued, Waiting};
 pub use work::{QueuedDelivery, Undecided};

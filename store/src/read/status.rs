@@ -24,6 +24,9 @@ statements! {
     COUNTERS = "select channel, destination, what, cast(sum(n) as bigint) from counters where hour >= $1 \
         group by channel, destination, what";
     UNDECIDED_COUNT = "select count(*) from (select 1 as one from messages where channel = $1 and revision is null limit $2) u";
+    /// Messages by the hour, however they came to be.
+    HOURS = "select channel, hour, cast(sum(n) as bigint) from counters where hour >= $1 and destination = 0 \
+        and what in (10, 11, 12, 13, 16) group by channel, hour";
     OWNERS = "select c.id, c.revision, o.node, o.epoch, o.since_us from channels c left join channel_owner o on o.channel = c.id";
 }
 
@@ -67,6 +70,19 @@ pub struct DestinationStatus {
     pub oldest_us: Option<i64>,
     /// What was counted since the time asked for.
     pub counts: Counted,
+}
+
+/// A channel's messages of the last 24 hours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelDay {
+    /// Its name.
+    pub channel: Name,
+    /// What was counted.
+    pub counts: Counted,
+    /// Messages of each hour, the oldest first; the last is the one that is not over.
+    pub hours: [i64; 24],
+    /// Its destinations, with what was counted there.
+    pub destinations: Vec<(Name, Counted)>,
 }
 
 /// Counters by what they count.
@@ -124,6 +140,47 @@ impl Reader {
             });
         }
         Ok(status)
+    }
+
+    /// The last 24 hours of every channel in a scope.
+    pub(crate) async fn day(
+        &self,
+        scope: &Scope,
+        now_us: i64,
+    ) -> Result<Vec<ChannelDay>, StoreError> {
+        let first = hour_of(now_us) - 23;
+        let mut hours: BTreeMap<i64, [i64; 24]> = BTreeMap::new();
+        for row in self.rows(HOURS, values![first]).await? {
+            let at = usize::try_from(row.int(1)? - first).unwrap_or(usize::MAX);
+            if let Some(hour) = hours.entry(row.int(0)?).or_insert([0; 24]).get_mut(at) {
+                *hour = row.int(2)?;
+            }
+        }
+        let mut counted: BTreeMap<(i64, i64), Counted> = BTreeMap::new();
+        for row in self.rows(COUNTERS, values![first]).await? {
+            let what = row.code(2, What::from_code)?;
+            counted.entry((row.int(0)?, row.int(1)?)).or_default().insert(what, row.int(3)?);
+        }
+        let known = self.rows(DESTINATIONS, values![]).await?;
+        let mut days = Vec::new();
+        for channel in self.channels(scope).await? {
+            let mut destinations = Vec::new();
+            for row in known.iter().filter(|row| row.int(1) == Ok(channel.id)) {
+                let counts = counted.remove(&(channel.id, row.int(0)?)).unwrap_or_default();
+                let name = Name::new(row.text(2)?);
+                let name = name.map_err(|error| StoreError::Internal(error.to_string()))?;
+                if row.int_or_none(4)?.is_none() || !counts.is_empty() {
+                    destinations.push((name, counts));
+                }
+            }
+            days.push(ChannelDay {
+                counts: counted.remove(&(channel.id, 0)).unwrap_or_default(),
+                hours: hours.remove(&channel.id).unwrap_or([0; 24]),
+                destinations,
+                channel: channel.name,
+            });
+        }
+        Ok(days)
     }
 
     async fn destination_status(

@@ -24,6 +24,7 @@ mod fence;
 mod group;
 mod ids;
 mod intake;
+mod jobs;
 mod key;
 mod lease;
 mod migrate;
@@ -57,7 +58,7 @@ pub use accounts::{
     SecondFactor, ServiceToken, SessionRow, SignIn, User, UserState,
 };
 pub use acks::{Answered, Owed, OwedBy};
-pub use act::{Discarded, Moved, NewRevision, RawReplay, Replayed, SentReplay};
+pub use act::{Discarded, Edit, Moved, NewRevision, RawReplay, Replayed, SentReplay, Stopped};
 pub use alerts::{
     Alert, AlertChanges, AlertPage, AlertState, AlertWatch, Announcement, DueAlert, LoginPlace,
     NewAlert, Severity, Verified,
@@ -80,6 +81,7 @@ pub use ids::{
     AlertId, AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId,
     UserId,
 };
+pub use jobs::{JOB_MOVED, Job, JobKind, JobOutcome, JobState, JobStep, NewJob};
 pub use key::{
     ChannelKey, DataKeys, EscrowError, Escrowed, KeyStanding, Reseal, ResealPlan, RotateError,
     Rotated, RotationPlan, SealedColumn, read_escrow,
@@ -92,9 +94,9 @@ pub use peers::{
 };
 pub use read::{
     AttemptDetail, AuditFilter, AuditRecord, BodyOf, ChannelStatus, Child, Counted, Cursor,
-    CursorError, DeadGroup, DeadKey, DeliveryDetail, DestinationStatus, Letter, MessageDetail,
-    MessageFilter, MessageState, MessageSummary, Messages, Page, QueuedDelivery, Revision,
-    RevisionSummary, SealedText, Undecided,
+    CursorError, DeadGroup, DeadKey, DeadLetter, DeliveryDetail, DestinationStatus, HeadStanding,
+    Letter, MessageDetail, MessageFilter, MessageState, MessageSummary, Messages, Page, Placed,
+    QueuedDelivery, Revision, RevisionSummary, SealedText, Undecided,
 };
 pub use receipt::{
     AckPart, Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit,

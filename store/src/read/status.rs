@@ -6,6 +6,7 @@ use config::Name;
 
 use super::Reader;
 use super::filter::Known;
+use crate::act::{Stopped, stopped};
 use crate::error::StoreError;
 use crate::group::hour_of;
 use crate::ids::{ChannelId, DestinationId, RevisionId};
@@ -24,7 +25,7 @@ statements! {
     COUNTERS = "select channel, destination, what, cast(sum(n) as bigint) from counters where hour >= $1 \
         group by channel, destination, what";
     UNDECIDED_COUNT = "select count(*) from (select 1 as one from messages where channel = $1 and revision is null limit $2) u";
-    OWNERS = "select c.id, c.revision, o.node, o.epoch, o.since_us from channels c left join channel_owner o on o.channel = c.id";
+    OWNERS = "select c.id, c.revision, o.node, o.epoch, o.since_us, c.stopped_us, c.stopped_by, c.stopped_reason from channels c left join channel_owner o on o.channel = c.id";
 }
 
 /// A channel's figures.
@@ -38,6 +39,8 @@ pub struct ChannelStatus {
     pub revision: Option<RevisionId>,
     /// The node that owns it.
     pub node: Option<String>,
+    /// Its source, when a person has stopped it.
+    pub stopped: Option<Stopped>,
     /// Messages whose program has not decided.
     pub undecided: i64,
     /// What was counted since the time asked for.
@@ -115,6 +118,7 @@ impl Reader {
                     .transpose()?
                     .flatten()
                     .map(str::to_owned),
+                stopped: owner.map_or(Ok(None), |row| stopped(row, 5))?,
                 undecided: undecided.map_or(Ok(0), |row| row.int(0))?,
                 counts: counted.remove(&(channel.id, 0)).unwrap_or_default(),
                 destinations: self

@@ -66,6 +66,8 @@ permissions! {
     MessageError = "message.error",
     /// Send a message again.
     MessageReplay = "message.replay",
+    /// Make a new message out of one that came, with other bytes.
+    MessageEdit = "message.edit",
     /// End a delivery without sending it.
     MessageDiscard = "message.discard",
     /// Send messages in by HTTP, as a program.
@@ -119,8 +121,8 @@ impl Permission {
         match self {
             MonitorRead | ChannelRead | ChannelApply | ConnectionControl | ConnectionTest
             | MessageMeta | MessageBody | MessageSearch | MessageError | MessageReplay
-            | MessageDiscard | MessageSubmit | AlertManage | DeadletterRead | DeadletterReplay
-            | ApprovalRead | ApprovalDecide => true,
+            | MessageEdit | MessageDiscard | MessageSubmit | AlertManage | DeadletterRead
+            | DeadletterReplay | ApprovalRead | ApprovalDecide => true,
             PeerRead | PeerWrite | PeerRevoke | CaManage | UserRead | UserManage | RoleManage
             | SessionManage | TokenManage | AuditRead | AuditExport | AuditVerify
             | BackupCreate | RetentionManage | KeyManage => false,

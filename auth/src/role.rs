@@ -208,7 +208,7 @@ pub const ROLES: &[Role] = &[
     },
     Role {
         name: "message-steward",
-        doc: "An operator who may find and read messages and error texts, and discard.",
+        doc: "An operator who may find and read messages and error texts, edit copies, and discard.",
         permissions: &[
             MonitorRead,
             ChannelRead,
@@ -219,6 +219,7 @@ pub const ROLES: &[Role] = &[
             MessageSearch,
             MessageError,
             MessageReplay,
+            MessageEdit,
             MessageDiscard,
             AlertManage,
             DeadletterRead,

@@ -1,6 +1,7 @@
 //! The command line: verbs, their arguments and the words of their help.
 
 pub mod accounts;
+pub mod acts;
 pub mod alerts;
 pub mod backups;
 pub mod bench;
@@ -70,15 +71,25 @@ pub enum Verb {
     /// List dead letters by destination and error
     Dead(Dead),
     /// Send messages or dead letters again
-    Replay(Replay),
+    Replay(acts::Replay),
     /// End deliveries without sending them
-    Discard(Discard),
+    Discard(acts::Discard),
     /// Stop sending to a destination; its messages queue
-    Hold(Control),
+    Hold(acts::Control),
     /// Send to a held destination again
-    Resume(Control),
+    Resume(acts::Control),
     /// Try everything that waits at a destination now
-    Retry(Control),
+    Retry(acts::Control),
+    /// Show what waits at a destination, and what blocks it
+    Queue(acts::Queue),
+    /// Make the head of a blocked lane a dead letter, so that the lane goes on
+    Skip(acts::Skip),
+    /// Stop a channel's source, and start it again
+    Source(acts::Source),
+    /// Make a new message out of one that came, with other bytes (recorded in the audit log)
+    Edit(acts::Edit),
+    /// Long replays and discards: how far they are, and what became of each item
+    Job(acts::Job),
     /// Go the way to a destination step by step, and send it a message if asked
     TestConnection(TestConnection),
     /// Make a test of a channel out of a message that came, without the people in it
@@ -520,67 +531,6 @@ pub struct Dead {
     /// Only this destination
     #[arg(long)]
     pub destination: Option<String>,
-}
-
-/// Which messages or dead letters an act is for.
-#[derive(Args)]
-pub struct Selection {
-    /// Ids of messages or deliveries
-    pub ids: Vec<String>,
-    /// All dead letters of this channel
-    #[arg(long)]
-    pub channel: Option<String>,
-    /// Only of this destination
-    #[arg(long)]
-    pub destination: Option<String>,
-    /// Only with this error, as `hilum dead` shows it
-    #[arg(long)]
-    pub error: Option<String>,
-    /// Why, for the audit log
-    #[arg(short = 'm', long)]
-    pub reason: String,
-}
-
-#[derive(Args)]
-pub struct Replay {
-    #[command(flatten)]
-    pub selection: Selection,
-    /// Run what was received through the current revision, instead of sending the same bytes again
-    #[arg(long)]
-    pub raw: bool,
-    /// Send to these destinations only (same bytes)
-    #[arg(long, value_name = "DESTINATION")]
-    pub to: Vec<String>,
-    /// A word of your choice: the same word a second time does nothing
-    #[arg(long)]
-    pub token: Option<String>,
-    /// The request to which somebody else has agreed
-    #[arg(long, value_name = "ID")]
-    pub approval: Option<String>,
-    /// Show what would be sent, and do nothing
-    #[arg(long)]
-    pub preview: bool,
-    #[command(flatten)]
-    pub target: Target,
-}
-
-#[derive(Args)]
-pub struct Discard {
-    #[command(flatten)]
-    pub selection: Selection,
-    #[command(flatten)]
-    pub target: Target,
-}
-
-#[derive(Args)]
-pub struct Control {
-    /// CHANNEL/DESTINATION
-    pub destination: String,
-    /// Why, for the audit log
-    #[arg(short = 'm', long)]
-    pub reason: Option<String>,
-    #[command(flatten)]
-    pub target: Target,
 }
 
 #[derive(Args)]

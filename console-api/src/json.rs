@@ -1,5 +1,6 @@
 //! The shapes of answers. A value without permission is null and marked as masked.
 
+pub mod acts;
 mod audit;
 mod registry;
 
@@ -72,6 +73,7 @@ fn channel(status: &ChannelStatus, now_us: i64) -> Value {
     json!({
         "name": status.name.as_str(),
         "state": status.state,
+        "stopped": status.stopped.as_ref().map(|one| json!({ "since_us": one.since_us, "by": one.by, "reason": one.reason })),
         "source": status.source,
         "revision": status.revision,
         "received": status.received_in_all(),
@@ -368,6 +370,7 @@ pub fn dead_group(group: &DeadGroup) -> Value {
         "destination": group.key.destination.as_ref().map(Name::as_str),
         "error": engine::group_name(group),
         "code": group.key.code,
+        "sentence": engine::sentence_of_code(&group.key.code),
         "step": group.step,
         "count": group.count,
         "first_us": group.first_us,

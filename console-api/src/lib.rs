@@ -5,6 +5,7 @@
 
 mod connections;
 mod desk;
+mod edited;
 mod exports;
 mod json;
 mod listener;

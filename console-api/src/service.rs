@@ -5,7 +5,9 @@ mod alerts;
 mod approvals;
 mod audit;
 mod backups;
+mod jobs;
 mod keys;
+mod queue;
 mod registry;
 mod retention;
 mod search;
@@ -19,8 +21,9 @@ use engine::{
     Status, Trace, Trial,
 };
 use store::{
-    Act, ActOutcome, Actor, Agreed, BodyOf, DeadGroup, DeliveryId, Flood, MessageDetail,
-    MessageFilter, MessageId, Messages, Page, Revision, RevisionSummary, Scope, Target,
+    Act, ActOutcome, Actor, Agreed, BodyOf, DeadGroup, DeadLetter, DeliveryId, Flood,
+    MessageDetail, MessageFilter, MessageId, Messages, Page, Revision, RevisionSummary, Scope,
+    Target,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
@@ -32,6 +35,9 @@ use crate::scans::Scans;
 use crate::views::Views;
 
 pub use alerts::{People, SecurityStatus};
+pub use jobs::{JobAsk, JobControl};
+pub use queue::QueueEnded;
+use queue::within;
 pub use registry::{CertificateView, Inspected, PeerView};
 
 pub use search::{Scanned, Wanted};
@@ -294,6 +300,27 @@ impl Service {
         Ok(self.engine.store().dead_letters(permit.scope()).await?)
     }
 
+    /// A page of one group's letters.
+    pub async fn dead_page(
+        &self,
+        permit: &Permit<grants::DeadletterRead>,
+        (channel, destination, error): (&Name, Option<&Name>, &str),
+        (after, limit): (Option<Uuid>, usize),
+    ) -> Result<Vec<DeadLetter>, Problem> {
+        let store = self.engine.store();
+        let groups = store.dead_letters(permit.scope()).await?;
+        let group = groups.iter().find(|group| {
+            group.key.channel == *channel
+                && group.key.destination.as_ref() == destination
+                && engine::group_name(group) == error
+        });
+        match group {
+            Some(group) => Ok(store.dead_page(permit.scope(), &group.key, after, limit).await?),
+            // The last of them was replayed a moment ago.
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// How much a replay would send.
     pub async fn preview_replay(
         &self,
@@ -343,9 +370,11 @@ impl Service {
         permit: &Permit<grants::ConnectionControl>,
         (channel, destination): (&Name, &Name),
         why: &Why,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<()>, Problem> {
         let act = self.act(permit, "destination.hold", why);
-        Ok(self.engine.hold(permit.scope(), &act, channel, destination).await?)
+        let (engine, scope) = (self.engine.clone(), permit.scope().clone());
+        let (channel, destination) = (channel.clone(), destination.clone());
+        within(async move { engine.hold(&scope, &act, &channel, &destination).await }).await
     }
 
     /// Sends to it again.
@@ -354,9 +383,11 @@ impl Service {
         permit: &Permit<grants::ConnectionControl>,
         (channel, destination): (&Name, &Name),
         why: &Why,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<()>, Problem> {
         let act = self.act(permit, "destination.resume", why);
-        Ok(self.engine.resume(permit.scope(), &act, channel, destination).await?)
+        let (engine, scope) = (self.engine.clone(), permit.scope().clone());
+        let (channel, destination) = (channel.clone(), destination.clone());
+        within(async move { engine.resume(&scope, &act, &channel, &destination).await }).await
     }
 
     /// Tries everything that waits there at once.
@@ -365,9 +396,11 @@ impl Service {
         permit: &Permit<grants::ConnectionControl>,
         (channel, destination): (&Name, &Name),
         why: &Why,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<()>, Problem> {
         let act = self.act(permit, "destination.retry", why);
-        Ok(self.engine.retry_now(permit.scope(), &act, channel, destination).await?)
+        let (engine, scope) = (self.engine.clone(), permit.scope().clone());
+        let (channel, destination) = (channel.clone(), destination.clone());
+        within(async move { engine.retry_now(&scope, &act, &channel, &destination).await }).await
     }
 
     /// Goes the way to a destination, step by step; a message is sent only when one is given. Recorded.

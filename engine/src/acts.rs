@@ -2,6 +2,9 @@
 //!
 //! The store commits each with its audit record; this module keeps memory and store of one mind.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use config::Name;
 use store::{
     Act, ActOutcome, DeliveryId, DeliveryState, DestinationId, Letter, QueuedDelivery, Scope,
@@ -9,8 +12,8 @@ use store::{
 };
 
 use crate::engine::Engine;
-use crate::outbound::Outbound;
 use crate::outbound::refill::parcel;
+use crate::outbound::{Outbound, Withdrawn};
 use crate::running::Running;
 use crate::selection::{Selection, letter_id};
 use crate::watch::Watched;
@@ -132,40 +135,67 @@ impl Engine {
         selection: &Selection,
     ) -> Result<Discarded, ActError> {
         let mut letters = self.letters(scope, selection).await?;
-        let deliveries: Vec<DeliveryId> = letters
-            .iter()
-            .filter_map(|letter| match letter {
-                Letter::Delivery(id) => Some(*id),
-                Letter::Message(_) => None,
-            })
-            .collect();
-        let destinations = self.running().into_iter().flat_map(|running| running.destinations());
-        let withdrawn: Vec<_> =
-            destinations.map(|(_, outbound)| (outbound.withdraw(&deliveries), outbound)).collect();
-        let sending: Vec<DeliveryId> =
-            withdrawn.iter().flat_map(|(out, _)| out.sending.iter().copied()).collect();
+        let taken = self.withdraw(&letters);
+        let sending = taken.sending.clone();
         letters.retain(|letter| !matches!(letter, Letter::Delivery(id) if sending.contains(id)));
         let done = match self.store().discard(scope, act, &letters).await {
             Ok(done) => done,
             Err(error) => {
                 // Nothing was ended, so memory goes on with what it had.
-                for (out, outbound) in withdrawn {
-                    out.parcels.into_iter().for_each(|parcel| outbound.put_back(parcel));
-                }
+                self.put_back(taken, None);
                 return Err(error.into());
             }
         };
-        for (_, outbound) in &withdrawn {
-            deliveries
-                .iter()
-                .filter(|id| !sending.contains(id) && done.done.contains(&Letter::Delivery(**id)))
-                .for_each(|id| outbound.ended(*id, Watched::Dead));
-        }
+        self.put_back(taken, Some(&done));
         let sending = sending.iter().map(|id| (id.to_string(), "it is being sent at this moment"));
         let stay = done
             .refused
             .iter()
             .map(|letter| (letter_id(letter), "it has ended already, or is not there"));
         Ok(Discarded { count: done.done.len(), refused: sending.chain(stay).collect() })
+    }
+
+    /// Takes letters out of memory, so that the store may end them.
+    pub(crate) fn withdraw(&self, letters: &[Letter]) -> Taken {
+        let ids = letters.iter().filter_map(|letter| match letter {
+            Letter::Delivery(id) => Some(*id),
+            Letter::Message(_) => None,
+        });
+        let ids: Vec<DeliveryId> = ids.collect();
+        let destinations = self.running().into_iter().flat_map(|running| running.destinations());
+        let out: Vec<_> =
+            destinations.map(|(_, outbound)| (outbound.withdraw(&ids), outbound)).collect();
+        let sending = out.iter().flat_map(|(out, _)| out.sending.iter().copied()).collect();
+        Taken { out, sending }
+    }
+
+    /// Tells memory what the store has ended, if it did; what it was not given goes on with its work.
+    pub(crate) fn put_back(&self, taken: Taken, done: Option<&store::Discarded>) {
+        let of = |letters: &[Letter]| letters.iter().copied().collect::<BTreeSet<_>>();
+        let ended = done.map(|done| of(&done.done)).unwrap_or_default();
+        let gone = done.map(|done| of(&done.refused)).unwrap_or_default();
+        for (out, outbound) in taken.out {
+            for parcel in out.parcels {
+                let letter = Letter::Delivery(parcel.0.delivery);
+                if ended.contains(&letter) {
+                    outbound.ended(parcel.0.delivery, Watched::Dead);
+                } else if !gone.contains(&letter) {
+                    outbound.restore(parcel);
+                }
+            }
+        }
+    }
+}
+
+/// What was taken out of memory.
+pub(crate) struct Taken {
+    out: Vec<(Withdrawn, Arc<Outbound>)>,
+    sending: Vec<DeliveryId>,
+}
+
+impl Taken {
+    /// Whether a delivery could not be taken out, because it is being sent.
+    pub(crate) fn is_sending(&self, id: DeliveryId) -> bool {
+        self.sending.contains(&id)
     }
 }

@@ -435,14 +435,20 @@ impl Engine {
     /// The same address with other settings: the old source lets go first.
     async fn reopen(&self, running: &Running, plan: &ChannelPlan) -> Result<(), ApplyError> {
         running.retire_source().await;
-        if let (Some(source), Some(settings)) = (self.open(plan).await?, &plan.source) {
-            running.take_in(source, settings.clone());
+        match (self.open(plan).await?, &plan.source) {
+            (Some(source), Some(settings)) => running.take_in(source, settings.clone()),
+            // A person has stopped it: it starts with these settings.
+            (None, Some(settings)) => running.set_source(settings.clone()),
+            (_, None) => {}
         }
         Ok(())
     }
 
     async fn open(&self, plan: &ChannelPlan) -> Result<Option<Source>, ApplyError> {
         let Some(settings) = &plan.source else { return Ok(None) };
+        if self.is_stopped(&plan.file.name).await {
+            return Ok(None);
+        }
         let opened = Source::open(&plan.file.name, settings, &self.inner.resources).await;
         opened.map(Some).map_err(|error| ApplyError::Source {
             channel: plan.file.name.clone(),

@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::disk::{self, Disk};
 use crate::inlet::Shared;
 use crate::inlets::Inlets;
+use crate::jobs::Jobs;
 use crate::last_words::LastWords;
 use crate::metrics::Looked;
 use crate::outbound::Way;
@@ -90,6 +91,7 @@ pub(crate) struct Inner {
     pub backups: Backups,
     pub retaining: Retaining,
     pub key_jobs: KeyJobs,
+    pub jobs: Jobs,
     /// Why they are still in it.
     audit_problem: Mutex<Option<String>>,
     pub paths: Paths,
@@ -170,6 +172,7 @@ impl Engine {
                 backups: Backups::default(),
                 retaining: Retaining::default(),
                 key_jobs: KeyJobs::default(),
+                jobs: Jobs::default(),
                 audit_problem: Mutex::default(),
                 paths: site.paths.clone(),
                 resources: Resources::default().with_peers(peers).with_programs(programs),
@@ -187,14 +190,20 @@ impl Engine {
             }),
         };
         recovery::start_channels(&engine, &site, &opened, &was_running).await?;
-        engine.resume_rotation();
-        engine.follow_disk();
-        engine.follow_certificates();
-        engine.follow_alerts(site.alert_sinks);
-        if options.follow_files {
-            engine.follow_files();
-        }
+        engine.follow(site, options);
         Ok(engine)
+    }
+
+    /// Begins what goes on for as long as the engine runs.
+    fn follow(&self, site: Site, options: StartOptions) {
+        self.resume_rotation();
+        self.follow_jobs();
+        self.follow_disk();
+        self.follow_certificates();
+        self.follow_alerts(site.alert_sinks);
+        if options.follow_files {
+            self.follow_files();
+        }
     }
 
     pub(crate) fn channels(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<Running>>> {
@@ -338,6 +347,9 @@ impl Engine {
     /// Opens the source of a channel and lets it work.
     pub(crate) async fn open_source(&self, running: &Running) -> Result<(), OpenError> {
         let Some(settings) = running.source_settings() else { return Ok(()) };
+        if self.is_stopped(running.inlet.name()).await {
+            return Ok(());
+        }
         let source = Source::open(running.inlet.name(), &settings, &self.inner.resources).await?;
         running.inlet.valve().set_disk_low(self.inner.disk.borrow().is_low());
         running.take_in(source, settings);

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use config::Name;
 use store::{
-    Act, BodyOf, Committed, DeliveryId, DestinationId, Letter, MessageDetail, MessageId, OnCommit,
-    RawReplay, Scope, SentReplay, StoreError,
+    Act, BodyOf, Committed, DeliveryId, DestinationId, JobStep, Letter, MessageDetail, MessageId,
+    OnCommit, RawReplay, Scope, SentReplay, StoreError,
 };
 
 use crate::acts::ActError;
 use crate::budget::{Deadline, IN_ALL};
-use crate::decide::{Undecided, decide, faulty};
+use crate::decide::{Decided, Undecided, decide, faulty};
 use crate::engine::Engine;
+use crate::inlet::Inlet;
 use crate::running::Running;
 use crate::selection::{Selection, letter_id};
 
@@ -50,6 +51,16 @@ pub struct ReplayOrder {
     pub token: Option<String>,
     /// Nothing is sent when more than these are chosen by then: somebody has looked at so many and no more.
     pub at_most: Option<usize>,
+}
+
+impl ReplayOrder {
+    /// The destinations that a raw replay is for: those named, or the one whose dead letters were chosen; all of them when empty.
+    pub fn wanted(&self) -> &[Name] {
+        match (&self.to[..], self.mode, &self.selection.destination) {
+            ([], ReplayMode::Raw, Some(one)) => std::slice::from_ref(one),
+            (to, ..) => to,
+        }
+    }
 }
 
 impl Engine {
@@ -92,10 +103,10 @@ impl Engine {
             let token = order.token.as_ref().map(|token| format!("{token}/{}", letter_id(&letter)));
             let replayed = match (order.mode, letter) {
                 (ReplayMode::Raw, Letter::Message(message)) => {
-                    self.replay_raw(scope, act, message, order, token).await
+                    self.replay_raw(scope, act, message, order.wanted(), (token, None)).await
                 }
                 (ReplayMode::AsSent, Letter::Delivery(delivery)) => {
-                    self.replay_as_sent(scope, act, delivery, &order.to, token).await
+                    self.replay_as_sent(scope, act, delivery, &order.to, (token, None)).await
                 }
                 (ReplayMode::AsSent, Letter::Message(_)) => {
                     done.refused.push(nothing_sent(&letter));
@@ -123,7 +134,11 @@ impl Engine {
     }
 
     /// The letters of an order; for a raw replay, the messages that they belong to.
-    async fn chosen(&self, scope: &Scope, order: &ReplayOrder) -> Result<Vec<Letter>, ActError> {
+    pub(crate) async fn chosen(
+        &self,
+        scope: &Scope,
+        order: &ReplayOrder,
+    ) -> Result<Vec<Letter>, ActError> {
         let mut letters = self.letters(scope, &order.selection).await?;
         if order.mode == ReplayMode::Raw {
             for letter in &mut letters {
@@ -138,7 +153,7 @@ impl Engine {
         Ok(letters)
     }
 
-    async fn of_channel(
+    pub(crate) async fn of_channel(
         &self,
         scope: &Scope,
         message: MessageId,
@@ -152,13 +167,13 @@ impl Engine {
         Ok((running, detail))
     }
 
-    async fn replay_raw(
+    pub(crate) async fn replay_raw(
         &self,
         scope: &Scope,
         act: &Act,
         of: MessageId,
-        order: &ReplayOrder,
-        token: Option<String>,
+        to: &[Name],
+        (token, step): Once,
     ) -> Result<store::Replayed, ActError> {
         let (running, detail) = self.of_channel(scope, of).await?;
         let trace = detail.summary.trace;
@@ -166,43 +181,22 @@ impl Engine {
         let body = self.store().body(scope, BodyOf::Message(of)).await?.into_phi();
         let id = MessageId::new();
         let message = Undecided { id, body, received_us: act.now_us, trace };
-        let mut decided = {
-            let inlet = Arc::clone(&inlet);
-            let run = move || {
-                let plan = inlet.plan();
-                decide(&plan, (inlet.store(), inlet.lease()), &message, &Deadline::within(IN_ALL))
-                    .unwrap_or_else(|| faulty(&plan, "budget", "the program needed more than 2 s"))
-            };
-            tokio::task::spawn_blocking(run)
-                .await
-                .map_err(|_| ActError::Refused("the program broke off".to_owned()))?
-        };
-        let only = match (order.to.is_empty(), &order.selection.destination) {
-            (true, Some(destination)) => destinations(&running, std::slice::from_ref(destination))?,
-            (true, None) => Vec::new(),
-            (false, _) => destinations(&running, &order.to)?,
-        };
-        if !only.is_empty() {
-            decided.decision.deliveries.retain(|delivery| only.contains(&delivery.destination));
-            decided.parcels.retain(|(outbound, _)| only.contains(&outbound.id));
-            if decided.decision.deliveries.is_empty() && !decided.decision.disposition.is_final() {
-                let why = "the revision in force does not send it there".to_owned();
-                return Err(ActError::Refused(why));
-            }
-        }
-        let replay =
-            RawReplay { id, of, decision: Some(decided.decision), destinations: only, token };
+        let mut decided = decide_now(&inlet, message).await?;
+        let only = destinations(&running, to)?;
+        narrow(&mut decided, &only)?;
+        let decision = Some(decided.decision);
+        let replay = RawReplay { id, of, decision, destinations: only, token, step };
         let on_commit = inlet.hand_over_on_commit(decided.parcels);
         Ok(self.store().replay_raw(scope, act, inlet.lease(), replay, on_commit).await?)
     }
 
-    async fn replay_as_sent(
+    pub(crate) async fn replay_as_sent(
         &self,
         scope: &Scope,
         act: &Act,
         of: DeliveryId,
         to: &[Name],
-        token: Option<String>,
+        (token, step): Once,
     ) -> Result<store::Replayed, ActError> {
         let message =
             self.store().message_of(scope, of).await?.ok_or(ActError::Absent("delivery"))?;
@@ -223,7 +217,7 @@ impl Engine {
             };
             deliveries.push((DeliveryId::new(), outbound.id, keys));
         }
-        let replay = SentReplay { id: MessageId::new(), of, to: deliveries, token };
+        let replay = SentReplay { id: MessageId::new(), of, to: deliveries, token, step };
         let on_commit = read_back(&running);
         Ok(self
             .store()
@@ -232,15 +226,49 @@ impl Engine {
     }
 }
 
+/// What makes a replay happen once: a token, or its number in a job.
+pub(crate) type Once = (Option<String>, Option<JobStep>);
+
+/// What the revision in force makes of a message, with all the time that a program has.
+pub(crate) async fn decide_now(
+    inlet: &Arc<Inlet>,
+    message: Undecided,
+) -> Result<Decided, ActError> {
+    let inlet = Arc::clone(inlet);
+    let run = move || {
+        let plan = inlet.plan();
+        decide(&plan, (inlet.store(), inlet.lease()), &message, &Deadline::within(IN_ALL))
+            .unwrap_or_else(|| faulty(&plan, "budget", "the program needed more than 2 s"))
+    };
+    let decided = tokio::task::spawn_blocking(run).await;
+    decided.map_err(|_| ActError::Refused("the program broke off".to_owned()))
+}
+
+/// Keeps to these destinations, if any are named.
+pub(crate) fn narrow(decided: &mut Decided, only: &[DestinationId]) -> Result<(), ActError> {
+    if only.is_empty() {
+        return Ok(());
+    }
+    decided.decision.deliveries.retain(|delivery| only.contains(&delivery.destination));
+    decided.parcels.retain(|(outbound, _)| only.contains(&outbound.id));
+    match decided.decision.deliveries.is_empty() && !decided.decision.disposition.is_final() {
+        true => Err(ActError::Refused("the revision in force does not send it there".to_owned())),
+        false => Ok(()),
+    }
+}
+
 /// The lanes read the new deliveries from the store, at their place.
-fn read_back(running: &Arc<Running>) -> OnCommit {
+pub(crate) fn read_back(running: &Arc<Running>) -> OnCommit {
     let running = Arc::clone(running);
     Box::new(move |_: Committed| {
         running.destinations().iter().for_each(|(_, outbound)| outbound.leave_in_store())
     })
 }
 
-fn destinations(running: &Running, names: &[Name]) -> Result<Vec<DestinationId>, ActError> {
+pub(crate) fn destinations(
+    running: &Running,
+    names: &[Name],
+) -> Result<Vec<DestinationId>, ActError> {
     let found = names.iter().map(|name| running.destination(name).map(|outbound| outbound.id));
     found.collect::<Option<Vec<_>>>().ok_or(ActError::Absent("destination"))
 }

@@ -116,6 +116,11 @@ impl Running {
         self.state().source.clone()
     }
 
+    /// Settings with which its source starts, once it is started.
+    pub fn set_source(&self, settings: SourceSettings) {
+        self.state().source = Some(settings);
+    }
+
     /// Its destinations with what they do at this moment.
     pub fn destinations(&self) -> Vec<(DestinationPlan, Arc<Outbound>)> {
         self.state()

@@ -46,6 +46,8 @@ pub struct ChannelStatus {
     pub name: Name,
     /// `running`, `paused` or `stopped`.
     pub state: &'static str,
+    /// Who has stopped its source, and since when.
+    pub stopped: Option<store::Stopped>,
     /// Where its messages come from, in words.
     pub source: String,
     /// The hash of the revision in force.
@@ -132,6 +134,12 @@ impl Engine {
             warnings.extend(standing.warning(&collector));
         }
         warnings.extend(self.transport_warnings(scope));
+        warnings.extend(stored.iter().filter_map(|channel| {
+            let store::Stopped { since_us, by, reason } = channel.stopped.as_ref()?;
+            let since = self.clock_time(*since_us);
+            let name = &channel.channel;
+            Some(format!("channel `{name}`: {by} has stopped its source, {since}: {reason}"))
+        }));
         let mut channels: Vec<ChannelStatus> =
             stored.into_iter().map(|channel| self.channel_status(channel, &dead)).collect();
         for channel in channels.iter_mut().filter(|channel| channel.last_in_us.is_none()) {
@@ -185,6 +193,7 @@ impl Engine {
         let received = received(&stored.counts);
         ChannelStatus {
             state: match running.as_ref().map(|running| running.inlet.valve().now()) {
+                _ if stored.stopped.is_some() => "stopped",
                 Some(Flow::Read) => "running",
                 Some(Flow::Pause) => "paused",
                 Some(Flow::Close) | None => "stopped",
@@ -204,6 +213,7 @@ impl Engine {
             misses: running.as_ref().map(|running| misses(running)).unwrap_or_default(),
             recent: running.as_ref().map(|running| running.inlet.taken().acks.recent()),
             destinations: destinations.collect(),
+            stopped: stored.stopped,
             name: stored.channel,
         }
     }

@@ -25,6 +25,7 @@ mod figures;
 mod group;
 mod ids;
 mod intake;
+mod jobs;
 mod key;
 mod lease;
 mod migrate;
@@ -58,7 +59,7 @@ pub use accounts::{
     SecondFactor, ServiceToken, SessionRow, SignIn, User, UserState,
 };
 pub use acks::{Answered, Owed, OwedBy};
-pub use act::{Discarded, Moved, NewRevision, RawReplay, Replayed, SentReplay};
+pub use act::{Discarded, Edit, Moved, NewRevision, RawReplay, Replayed, SentReplay, Stopped};
 pub use alerts::{
     Alert, AlertChanges, AlertPage, AlertState, AlertWatch, Announcement, DueAlert, LoginPlace,
     NewAlert, Severity, Verified,
@@ -82,6 +83,7 @@ pub use ids::{
     AlertId, AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId,
     UserId,
 };
+pub use jobs::{JOB_MOVED, Job, JobKind, JobOutcome, JobState, JobStep, NewJob};
 pub use key::{
     ChannelKey, DataKeys, EscrowError, Escrowed, KeyStanding, Reseal, ResealPlan, RotateError,
     Rotated, RotationPlan, SealedColumn, read_escrow,
@@ -94,9 +96,9 @@ pub use peers::{
 };
 pub use read::{
     AttemptDetail, AuditFilter, AuditRecord, BodyOf, ChannelDay, ChannelStatus, Child, Counted,
-    Cursor, CursorError, DeadGroup, DeadKey, DeliveryDetail, DestinationStatus, Letter,
-    MessageDetail, MessageFilter, MessageState, MessageSummary, Messages, Page, QueuedDelivery,
-    Revision, RevisionSummary, SealedText, Undecided,
+    Cursor, CursorError, DeadGroup, DeadKey, DeadLetter, DeliveryDetail, DestinationStatus,
+    HeadStanding, Letter, MessageDetail, MessageFilter, MessageState, MessageSummary, Messages,
+    Page, Placed, QueuedDelivery, Revision, RevisionSummary, SealedText, Undecided,
 };
 pub use receipt::{
     AckPart, Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit,

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use config::Name;
 use phi::Phi;
+use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::ids::{DeliveryId, MessageId, RevisionId};
 use crate::read::{
-    BodyOf, ChannelDay, ChannelStatus, DeadGroup, DeadKey, Letter, MessageDetail, MessageFilter,
-    Messages, Page, Revision, RevisionSummary,
+    BodyOf, ChannelDay, ChannelStatus, DeadGroup, DeadKey, DeadLetter, HeadStanding, Letter,
+    MessageDetail, MessageFilter, Messages, Page, Placed, Revision, RevisionSummary,
 };
 use crate::scope::Scope;
 use crate::store::Store;
@@ -75,6 +76,51 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Letter>, StoreError> {
         self.inner.reader.letters(scope, key, after, limit).await
+    }
+
+    /// The same as a list shows them, after the one with this id.
+    pub async fn dead_page(
+        &self,
+        scope: &Scope,
+        key: &DeadKey,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        self.inner.reader.dead_page(scope, key, after, limit).await
+    }
+
+    /// Where letters stand; nothing for those that are not there or outside of the scope.
+    pub async fn places(
+        &self,
+        scope: &Scope,
+        letters: &[Letter],
+    ) -> Result<Vec<Option<Placed>>, StoreError> {
+        self.inner.reader.places(scope, letters).await
+    }
+
+    /// How many deliveries wait at a destination, up to a number of the channel's messages, and the last number among them.
+    pub async fn waiting(
+        &self,
+        scope: &Scope,
+        at: (&Name, &Name),
+        mark: Option<i64>,
+    ) -> Result<(i64, i64), StoreError> {
+        self.inner.reader.waiting(scope, at, mark).await
+    }
+
+    /// Their ids in order, at most 10,000.
+    pub async fn waiting_ids(
+        &self,
+        scope: &Scope,
+        at: (&Name, &Name),
+        mark: i64,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        self.inner.reader.waiting_ids(scope, at, mark).await
+    }
+
+    /// How a delivery stands, for the engine.
+    pub async fn standing(&self, id: DeliveryId) -> Result<Option<HeadStanding>, StoreError> {
+        self.inner.reader.standing(id).await
     }
 
     /// The revisions of a channel, newest first.

@@ -56,6 +56,11 @@ fn words(grant: &Granted) -> String {
 }
 
 impl Accounts {
+    /// Whether this person needs the agreement of somebody else where one is asked for.
+    pub fn asks_for_approval(&self, by: &Session) -> bool {
+        self.approvals && !by.is_operator()
+    }
+
     /// The act with the agreement that it needs and shows. The operator of the machine needs none: they can read the store and its key anyway.
     ///
     /// # Errors

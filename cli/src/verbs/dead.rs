@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::{list, number, safe, text};
+use crate::answer::{list, maybe, number, safe, text};
 use crate::api::Api;
-use crate::args::{Dead, Discard, Format, Replay, Selection};
+use crate::args::acts::{AsJob, Discard, Replay, Selection};
+use crate::args::{Dead, Format, Target};
 use crate::exit::{Code, Failure, Outcome};
 use crate::say;
 use crate::table::{Table, time};
@@ -54,18 +55,95 @@ pub async fn replay(args: Replay) -> Outcome {
     let mut request = select(&args.selection)?;
     request["mode"] = json!(if args.raw { "raw" } else { "as_sent" });
     request["destinations"] = json!(args.to);
+    let api = Api::of(&args.target)?;
+    if args.preview {
+        request["rate_per_second"] = json!(args.job.rate);
+        return preview(&api, "replay", &request, args.target.format).await;
+    }
     request["token"] = json!(args.token);
-    request["preview"] = json!(args.preview);
     request["approval"] = json!(args.approval);
-    let answer = Api::of(&args.target)?.post("/api/v1/replay", &request).await?;
-    report(&answer, args.target.format, if args.preview { "would replay" } else { "replayed" })
+    if args.job.job {
+        request["rate_per_second"] = json!(args.job.rate);
+        return begin(&api, "replay", (request, &args.job), &args.target).await;
+    }
+    let answer = api.post("/api/v1/replay", &request).await?;
+    report(&answer, args.target.format, "replayed")
 }
 
 /// Runs `hilum discard`.
 pub async fn discard(args: Discard) -> Outcome {
     let request = select(&args.selection)?;
-    let answer = Api::of(&args.target)?.post("/api/v1/discard", &request).await?;
+    let api = Api::of(&args.target)?;
+    if args.queue {
+        return empty(&api, &args).await;
+    }
+    if args.preview {
+        return preview(&api, "discard", &request, args.target.format).await;
+    }
+    if args.job.job {
+        return begin(&api, "discard", (request, &args.job), &args.target).await;
+    }
+    let answer = api.post("/api/v1/discard", &request).await?;
     report(&answer, args.target.format, "discarded")
+}
+
+/// Shows what would be done.
+async fn preview(api: &Api, what: &str, request: &Value, format: Format) -> Outcome {
+    let answer = api.post(&format!("/api/v1/{what}/preview"), request).await?;
+    if format == Format::Text {
+        say::data(&format!("would {what} {}\n", number(&answer, "count")));
+        say::data(&format!("{}\n", text(&answer, "sentence")));
+        if let Some(looked) = maybe(&answer, "looked") {
+            let (differ, stay) = (number(&answer, "differ"), number(&answer, "would_not_go"));
+            say::data(&format!(
+                "of {looked} run through the revision in force {differ} would differ, and {stay} would not go\n"
+            ));
+        }
+        return refusals(&answer);
+    }
+    say::data(&format!("{answer:#}\n"));
+    refusals(&answer)
+}
+
+/// Begins a job and says its id.
+async fn begin(
+    api: &Api,
+    kind: &str,
+    (mut request, job): (Value, &AsJob),
+    target: &Target,
+) -> Outcome {
+    request["count"] = json!(job.count);
+    let answer = api.post(&format!("/api/v1/jobs/{kind}"), &request).await?;
+    match target.format {
+        Format::Json => say::data(&format!("{answer:#}\n")),
+        Format::Text => {
+            say::data(&format!("{}\n", text(&answer, "id")));
+            if answer.get("repeated").and_then(Value::as_bool) == Some(true) {
+                say::talk("this token was used before: the job is the one of then");
+            }
+            say::talk("`hilum job wait` waits for it, `hilum job show` says what became of it");
+        }
+    }
+    Ok(())
+}
+
+/// Ends what waits at a destination.
+async fn empty(api: &Api, args: &Discard) -> Outcome {
+    let request = json!({
+        "channel": args.selection.channel, "destination": args.selection.destination,
+        "count": args.job.count, "mark": args.mark, "reason": args.selection.reason,
+    });
+    let answer = api.post("/api/v1/destinations/discard", &request).await?;
+    match args.target.format {
+        Format::Json => say::data(&format!("{answer:#}\n")),
+        Format::Text => match text(&answer, "job") {
+            "" => {
+                say::data(&format!("{} {}\n", text(&answer, "outcome"), number(&answer, "count")))
+            }
+            job => say::data(&format!("goes on as job {job}\n")),
+        },
+    }
+    Ok(())
 }
 
 fn select(selection: &Selection) -> Result<Value, Failure> {
@@ -93,6 +171,10 @@ fn report(answer: &Value, format: Format, done: &str) -> Outcome {
             }
         }
     }
+    refusals(answer)
+}
+
+fn refusals(answer: &Value) -> Outcome {
     let refused = list(answer, "refused");
     for refusal in refused {
         say::talk(&format!("refused {}: {}", text(refusal, "id"), text(refusal, "why")));

@@ -114,20 +114,20 @@ pub struct Control {
 
 pub async fn hold(service: Service, call: Call<ConnectionControl>, control: Control) -> Answer {
     let (channel, destination, why) = control.read()?;
-    service.hold(&call.permit, (&channel, &destination), &why).await?;
-    after(&service, &call, &channel, &destination).await
+    let done = service.hold(&call.permit, (&channel, &destination), &why).await?;
+    after(&service, &call, (&channel, &destination), done.map(|()| "held")).await
 }
 
 pub async fn resume(service: Service, call: Call<ConnectionControl>, control: Control) -> Answer {
     let (channel, destination, why) = control.read()?;
-    service.resume(&call.permit, (&channel, &destination), &why).await?;
-    after(&service, &call, &channel, &destination).await
+    let done = service.resume(&call.permit, (&channel, &destination), &why).await?;
+    after(&service, &call, (&channel, &destination), done.map(|()| "resumed")).await
 }
 
 pub async fn retry(service: Service, call: Call<ConnectionControl>, control: Control) -> Answer {
     let (channel, destination, why) = control.read()?;
-    service.retry_now(&call.permit, (&channel, &destination), &why).await?;
-    after(&service, &call, &channel, &destination).await
+    let done = service.retry_now(&call.permit, (&channel, &destination), &why).await?;
+    after(&service, &call, (&channel, &destination), done.map(|()| "tried")).await
 }
 
 impl Control {
@@ -138,20 +138,22 @@ impl Control {
     }
 }
 
-/// How the destination is now, for whoever may see it.
+/// What came of it, and how the destination is now, for whoever may see it.
 async fn after(
     service: &Service,
     call: &Call<ConnectionControl>,
-    channel: &Name,
-    destination: &Name,
+    (channel, destination): (&Name, &Name),
+    outcome: Option<&'static str>,
 ) -> Answer {
+    let outcome = json!(outcome.unwrap_or("goes_on"));
     let Some(permit) = call.session.permit::<MonitorRead>() else {
-        return Ok(Json(json!({ "name": destination.as_str() })));
+        return Ok(Json(json!({ "name": destination.as_str(), "outcome": outcome })));
     };
     let status = service.status(&permit).await?;
-    shape::destination_of(&status, channel, destination)
-        .map(Json)
-        .ok_or_else(|| Problem::absent("destination"))
+    let mut shown = shape::destination_of(&status, channel, destination)
+        .ok_or_else(|| Problem::absent("destination"))?;
+    shown["outcome"] = outcome;
+    Ok(Json(shown))
 }
 
 /// One destination, and what is sent to it when the way is clear.

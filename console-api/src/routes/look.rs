@@ -242,5 +242,8 @@ pub async fn dead(service: Service, call: Call<DeadletterRead>, dead: Dead) -> A
         channel.as_ref().is_none_or(|channel| *channel == group.key.channel)
             && (destination.is_none() || destination == group.key.destination)
     });
-    Ok(Json(json!({ "groups": asked.map(shape::dead_group).collect::<Vec<_>>() })))
+    let asked: Vec<_> = asked.collect();
+    let total: i64 = asked.iter().map(|group| group.count).sum();
+    let groups: Vec<_> = asked.into_iter().map(shape::dead_group).collect();
+    Ok(Json(json!({ "groups": groups, "total": total })))
 }

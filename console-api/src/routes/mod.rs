@@ -7,10 +7,12 @@ mod approvals;
 mod audit;
 mod backups;
 mod events;
+mod jobs;
 mod keys;
 mod look;
 mod openapi;
 mod people;
+mod queue;
 mod registry;
 mod retention;
 mod table;
@@ -43,6 +45,8 @@ pub fn table() -> Vec<Route> {
     routes.extend(of_revisions());
     let more = [
         of_searches(),
+        jobs::routes(),
+        queue::routes(),
         account::routes(),
         people::routes(),
         tokens::routes(),

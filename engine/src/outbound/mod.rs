@@ -14,14 +14,14 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use config::Name;
-use store::{DeliveryId, DestinationId, Lease, Store};
+use store::{DeliveryId, DestinationId, Lease, MessageId, Store};
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::figures::Tried;
 use crate::inlet::Shared;
 use crate::inlets::Inlets;
-use crate::lanes::{Lanes, Next, Position, Removal};
+use crate::lanes::{LaneHead, Lanes, Next, Position, Removal, Stands};
 use crate::parcel::Parcel;
 use crate::retry::LaneSettings;
 use crate::watch::{Watch, Watched, Watches};
@@ -85,6 +85,8 @@ struct State {
     bytes: usize,
     phase: Phase,
     held: bool,
+    /// Nothing is started while what waits is being ended.
+    still: bool,
     /// Every delivery up to here has been in memory.
     loaded: Option<Position>,
     /// The store has deliveries behind `loaded` that are not in memory.
@@ -129,6 +131,7 @@ impl Outbound {
             bytes: 0,
             phase: Phase::Starting,
             held,
+            still: false,
             loaded: None,
             behind: true,
             missed: 0,
@@ -208,6 +211,11 @@ impl Outbound {
         self.work.notify_one();
     }
 
+    /// Whether a person holds it.
+    pub fn is_held(&self) -> bool {
+        self.state().held
+    }
+
     /// Tries everything that waits at once.
     pub fn retry_now(&self) {
         let mut state = self.state();
@@ -222,10 +230,11 @@ impl Outbound {
         let mut state = self.state();
         let mut withdrawn = Withdrawn::default();
         for id in deliveries {
+            let stands = state.lanes.stands(|parcel| parcel.delivery == *id);
             match state.lanes.remove(|parcel| parcel.delivery == *id) {
                 Removal::Removed(parcel) => {
                     state.bytes = state.bytes.saturating_sub(parcel.body.len());
-                    withdrawn.parcels.push(parcel);
+                    withdrawn.parcels.push((parcel, stands.unwrap_or(Stands::Ready)));
                 }
                 Removal::Sending => withdrawn.sending.push(*id),
                 Removal::Absent => {}
@@ -234,6 +243,55 @@ impl Outbound {
         drop(state);
         self.work.notify_one();
         withdrawn
+    }
+
+    /// Starts nothing for the moment, so that what waits can be ended; and goes on.
+    pub fn set_still(&self, still: bool) {
+        self.state().still = still;
+        self.work.notify_waiters();
+        self.work.notify_one();
+    }
+
+    /// Takes everything up to a number out of memory that is not being sent.
+    pub fn withdraw_until(&self, seq: i64) -> Withdrawn {
+        let mut state = self.state();
+        let parcels = state.lanes.remove_until(seq);
+        let bytes: usize = parcels.iter().map(|(parcel, _)| parcel.body.len()).sum();
+        state.bytes = state.bytes.saturating_sub(bytes);
+        let sending = state.lanes.heads().into_iter();
+        let sending = sending.filter(|head| head.stands == Stands::Sending);
+        let sending = sending.map(|head| head.item.delivery).collect();
+        drop(state);
+        self.work.notify_one();
+        self.room.notify_one();
+        Withdrawn { parcels, sending }
+    }
+
+    /// The heads of its lanes: those that wait or are held first, then the oldest; how many lanes there are, and how many of them wait.
+    pub fn heads(&self, limit: usize) -> (Vec<QueueHead>, usize, usize) {
+        let state = self.state();
+        let mut heads: Vec<QueueHead> =
+            state.lanes.heads().into_iter().map(QueueHead::of).collect();
+        heads.sort_by_key(|head| (!head.is_blocked(), head.position));
+        let blocked = heads.iter().filter(|head| head.is_blocked()).count();
+        heads.truncate(limit);
+        (heads, state.lanes.lanes(), blocked)
+    }
+
+    /// Puts a delivery back that was taken out for nothing, as it was.
+    pub fn restore(&self, (parcel, stands): (Parcel, Stands)) {
+        let mut state = self.state();
+        let reached = state.loaded.is_some_and(|loaded| parcel.position <= loaded);
+        if reached {
+            let (held, not_before) = match stands {
+                Stands::Held => (true, None),
+                Stands::Waiting(at) => (false, Some(at)),
+                Stands::Ready | Stands::Sending => (false, None),
+            };
+            state.add(parcel, held, not_before);
+        }
+        drop(state);
+        self.work.notify_one();
     }
 
     /// Puts a delivery that a person released back to work, at its place.
@@ -312,8 +370,12 @@ impl Outbound {
         }
         let draining = state.phase == Phase::Draining;
         let down = state.down_until_us.filter(|until| *until > now_us);
-        if state.held || down.is_some() {
-            return if draining { Task::End } else { Task::Wait(down.filter(|_| !state.held)) };
+        if state.held || state.still || down.is_some() {
+            return if draining {
+                Task::End
+            } else {
+                Task::Wait(down.filter(|_| !state.held && !state.still))
+            };
         }
         let next = state.lanes.start(now_us);
         if matches!(next, Next::Start(_)) && state.lanes.has_runnable() {
@@ -348,11 +410,54 @@ impl State {
     }
 }
 
+/// A delivery at the head of its lanes.
+#[derive(Clone, Debug)]
+pub struct QueueHead {
+    /// Which one.
+    pub delivery: DeliveryId,
+    /// Its message.
+    pub message: MessageId,
+    /// Its place.
+    pub position: Position,
+    /// The first digits of its first lane's token, which says nothing about the value behind it.
+    pub lane: String,
+    /// Deliveries of its longest lane that are in memory, itself among them.
+    pub length: usize,
+    /// What it does.
+    pub stands: Stands,
+    /// Tries so far.
+    pub tries: u32,
+}
+
+impl QueueHead {
+    fn of(head: LaneHead<'_, Parcel>) -> QueueHead {
+        let LaneHead { item, stands, length } = head;
+        let lane = item
+            .keys
+            .first()
+            .map(|key| key.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>());
+        QueueHead {
+            delivery: item.delivery,
+            message: item.message,
+            position: item.position,
+            lane: lane.unwrap_or_default(),
+            length,
+            stands,
+            tries: item.tries,
+        }
+    }
+
+    /// It stands in the way of those behind it.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self.stands, Stands::Waiting(_) | Stands::Held)
+    }
+}
+
 /// What came of taking deliveries out of memory.
 #[derive(Default)]
 pub struct Withdrawn {
-    /// Those that were there, to be put back if need be.
-    pub parcels: Vec<Parcel>,
+    /// Those that were there with what they did, to be put back if need be.
+    pub parcels: Vec<(Parcel, Stands)>,
     /// Those that are being sent at this moment and stay.
     pub sending: Vec<DeliveryId>,
 }

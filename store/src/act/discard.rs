@@ -1,11 +1,12 @@
 //! Ending deliveries, and failed messages, that nobody wants any more.
 
 use super::counting::{count, move_disposition, reconsider};
-use super::deliveries::{find, one};
+use super::deliveries::{FIND, find, one};
 use crate::audit::{self, Act, Entry, Json, Target};
 use crate::backend::{Backend, Done};
 use crate::error::StoreError;
 use crate::ids::{DeliveryId, MessageId};
+use crate::jobs::{self, JobStep};
 use crate::read::Letter;
 use crate::scope::Scope;
 use crate::sql::{Session, row, statements, values};
@@ -14,6 +15,10 @@ use crate::store::{Parts, Store};
 
 /// Letters of one act and transaction.
 const ACT_MAX: usize = 1_000;
+/// The same of one step of a job, which others wait behind.
+const STEP_MAX: usize = 100;
+/// Why a letter stays.
+const ENDED: &str = "it has ended already, or is not there";
 
 statements! {
     DISCARD_DELIVERY = "update deliveries set state = 22, changed_us = $4 where message = $1 and id = $2 and state = $3";
@@ -68,9 +73,8 @@ impl Store {
                 let discarded: Discarded = self
                     .act(channel.id, act, move |session, parts| {
                         Box::pin(async move {
-                            Ok(Done::new(
-                                carry_out(session, &parts, &job_act, &name, &letters).await?,
-                            ))
+                            let to = (&*name, &letters[..]);
+                            Ok(Done::new(carry_out(session, &parts, &job_act, to, None).await?))
                         })
                     })
                     .await?;
@@ -79,6 +83,61 @@ impl Store {
             }
         }
         Ok(all)
+    }
+
+    /// Does items of a discarding job: those at the front that are of one channel, at most as many as one act may have.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with [`jobs::JOB_MOVED`] when the job does not wait for them.
+    pub async fn discard_step(
+        &self,
+        scope: &Scope,
+        act: &Act,
+        step: JobStep,
+        letters: &[Letter],
+    ) -> Result<Discarded, StoreError> {
+        let mut of_one: Option<(Option<crate::read::Known>, Vec<Letter>)> = None;
+        for letter in letters.iter().take(STEP_MAX) {
+            let channel = self.channel_of_letter(scope, *letter).await?;
+            match &mut of_one {
+                None => of_one = Some((channel, vec![*letter])),
+                Some((known, items))
+                    if known.as_ref().map(|known| known.id)
+                        == channel.map(|channel| channel.id) =>
+                {
+                    items.push(*letter);
+                }
+                Some(_) => break,
+            }
+        }
+        let Some((channel, items)) = of_one else { return Ok(Discarded::default()) };
+        let (number, name) =
+            channel.map_or((0, String::new()), |channel| (channel.id, channel.name.to_string()));
+        let job_act = act.clone();
+        self.act(number, act, move |session, parts| {
+            Box::pin(async move {
+                let to = (&*name, &items[..]);
+                Ok(Done::new(carry_out(session, &parts, &job_act, to, Some(step)).await?))
+            })
+        })
+        .await
+    }
+
+    async fn channel_of_letter(
+        &self,
+        scope: &Scope,
+        letter: Letter,
+    ) -> Result<Option<crate::read::Known>, StoreError> {
+        match letter {
+            Letter::Message(id) => self.channel_of_message(scope, id).await,
+            Letter::Delivery(id) => {
+                let found = self.inner.reader.row(FIND, values![id.uuid()]).await?;
+                match found {
+                    Some(row) => self.inner.reader.channel_in(scope, row.int(0)?).await,
+                    None => Ok(None),
+                }
+            }
+        }
     }
 
     pub(super) async fn channel_of_message(
@@ -122,16 +181,24 @@ async fn carry_out(
     session: &mut dyn Backend,
     parts: &Parts,
     act: &Act,
-    channel: &str,
-    letters: &[Letter],
+    (channel, letters): (&str, &[Letter]),
+    step: Option<JobStep>,
 ) -> Result<Discarded, StoreError> {
-    let mut discarded = Discarded::default();
+    let (mut discarded, mut outcomes) = (Discarded::default(), Vec::new());
     for letter in letters {
         let done = match letter {
             Letter::Delivery(id) => discard_delivery(session, *id, act.now_us).await?,
             Letter::Message(id) => discard_message(session, *id, act.now_us).await?,
         };
-        if done { discarded.done.push(*letter) } else { discarded.refused.push(*letter) }
+        if done {
+            discarded.done.push(*letter)
+        } else {
+            discarded.refused.push(*letter)
+        }
+        outcomes.push((*letter, if done { Ok(None) } else { Err(ENDED.to_owned()) }));
+    }
+    if let Some(step) = step {
+        jobs::advance(session, &parts.recorder, act, step, &outcomes).await?;
     }
     let after = Json::object([
         ("state", Json::text(DeliveryState::Discarded.as_str())),

@@ -13,7 +13,9 @@ use crate::group::{
     count_message,
 };
 use crate::ids::{ChannelId, DeliveryId, DestinationId, MessageId};
+use crate::jobs::{self, JobStep};
 use crate::lease::Lease;
+use crate::read::Letter;
 use crate::receipt::{Committed, Decision, OnCommit};
 use crate::scope::Scope;
 use crate::seal::{self, Column, FreshKey, Place, Purpose};
@@ -33,6 +35,7 @@ statements! {
     SUPERSEDE_DEAD = "update deliveries set superseded_by = $2 where message = $1 and state = 21 and superseded_by is null";
     SUPERSEDE_DEAD_AT = "update deliveries set superseded_by = $2 where message = $1 and state = 21 and superseded_by is null
         and destination = $3";
+    AT_DESTINATION = "select count(*), count(superseded_by) from deliveries where message = $1 and destination = $2";
     LANES = "select lane, 0 from deliveries where id = $1 union all select lane, n from delivery_keys where delivery = $1 order by 2";
     HAS_BODY = "select 1 from bodies where id = $1";
     TOKEN = "select result from act_tokens where token = $1";
@@ -49,6 +52,8 @@ pub struct SentReplay {
     pub to: Vec<(DeliveryId, DestinationId, Vec<LaneKey>)>,
     /// A repeated request with the same token is answered with what the first one did.
     pub token: Option<String>,
+    /// The item of a job that this is.
+    pub step: Option<JobStep>,
 }
 
 /// Runs the current revision on the bytes of an old message.
@@ -63,6 +68,8 @@ pub struct RawReplay {
     pub destinations: Vec<DestinationId>,
     /// A repeated request with the same token is answered with what the first one did.
     pub token: Option<String>,
+    /// The item of a job that this is.
+    pub step: Option<JobStep>,
 }
 
 /// What a replay made.
@@ -87,7 +94,14 @@ struct Order {
     /// The control id, sealed for the new row.
     control_id: Vec<u8>,
     keys: Vec<FreshKey>,
+    once: Once,
+}
+
+/// What makes it happen once.
+#[derive(Default)]
+struct Once {
     token: Option<String>,
+    step: Option<JobStep>,
 }
 
 /// What is new about a replay.
@@ -132,8 +146,8 @@ impl Store {
         });
         let made = Made { deliveries: deliveries.collect(), ..Made::default() };
         let (of, source) = (Of::Delivery(replay.of), old.id(0)?);
-        self.replay((scope, act, lease), (replay.id, of, replay.token, source), made, on_commit)
-            .await
+        let once = Once { token: replay.token, step: replay.step };
+        self.replay((scope, act, lease), (replay.id, of, once, source), made, on_commit).await
     }
 
     /// Replays a message through the current revision.
@@ -153,14 +167,14 @@ impl Store {
             made.keys = sealed.keys;
         }
         let (of, source) = (Of::Message(replay.of), replay.of.uuid());
-        self.replay((scope, act, lease), (replay.id, of, replay.token, source), made, on_commit)
-            .await
+        let once = Once { token: replay.token, step: replay.step };
+        self.replay((scope, act, lease), (replay.id, of, once, source), made, on_commit).await
     }
 
     async fn replay(
         &self,
         (scope, act, lease): (&Scope, &Act, &Lease),
-        (id, of, token, source): (MessageId, Of, Option<String>, Uuid),
+        (id, of, once, source): (MessageId, Of, Once, Uuid),
         made: Made,
         on_commit: OnCommit,
     ) -> Result<Replayed, StoreError> {
@@ -186,7 +200,7 @@ impl Store {
         let control_id = seal::seal(&key.key, place, &plain);
         let Made { deliveries, outcome, destinations, mut keys } = made;
         keys.push(key);
-        let order = Order { id, of, deliveries, outcome, destinations, control_id, keys, token };
+        let order = Order { id, of, deliveries, outcome, destinations, control_id, keys, once };
         let (job_act, lease) = (act.clone(), lease.clone());
         self.act(channel.number(), act, move |session, parts| {
             Box::pin(
@@ -231,13 +245,20 @@ async fn carry_out(
     if !parts.channels.is_owner(channel.number(), lease.epoch()) {
         return Err(StoreError::Fenced);
     }
-    let token = order.token.as_ref().map(|token| token_of(channel, act, token));
+    let token = order.once.token.as_ref().map(|token| token_of(channel, act, token));
+    let step = order.once.step;
     if let Some(token) = &token
         && let Some(kept) = row(session, TOKEN, values![&token[..]]).await?
     {
         return Ok(Done::new(repeated(kept.text(0)?)?));
     }
+    if let Some(step) = step {
+        jobs::awaits(session, step).await?;
+    }
     let (source, body, old) = source(session, channel, order.of).await?;
+    if step.is_some() && is_superseded(session, &source, (&order.of, &order.destinations)).await? {
+        return Err(StoreError::Refused("it was sent again already; what was made of it can be"));
+    }
     let (id, of) = (order.id, order.of);
     let destinations = order.destinations.clone();
     let keys = order.keys.clone();
@@ -256,6 +277,13 @@ async fn carry_out(
     supersede(session, of, old, (id, &destinations)).await?;
     if let Some(token) = token {
         session.run(KEEP_TOKEN, values![&token[..], format!("{id} {seq}"), act.now_us]).await?;
+    }
+    let letter = match of {
+        Of::Delivery(id) => Letter::Delivery(id),
+        Of::Message(id) => Letter::Message(id),
+    };
+    if let Some(step) = step {
+        jobs::advance(session, &parts.recorder, act, step, &[(letter, Ok(Some(id)))]).await?;
     }
     let (kind, old_id) = match of {
         Of::Delivery(id) => ("delivery", id.to_string()),
@@ -312,6 +340,29 @@ async fn source(
         ));
     }
     Ok((source, body, message))
+}
+
+/// Whether somebody has sent it again since it was chosen: a job does not send it a second time.
+async fn is_superseded(
+    session: &mut dyn Session,
+    source: &Row,
+    (of, destinations): (&Of, &[DestinationId]),
+) -> Result<bool, StoreError> {
+    if let Of::Delivery(id) = of {
+        let row = row(session, SOURCE_DELIVERY, values![id.uuid()]).await?;
+        return row.map_or(Ok(false), |row| Ok(row.id_or_none(3)?.is_some()));
+    }
+    if source.id_or_none(16)?.is_some() {
+        return Ok(true);
+    }
+    let mut all = !destinations.is_empty();
+    for destination in destinations {
+        let at = values![source.id(0)?, destination.number()];
+        let row = row(session, AT_DESTINATION, at).await?;
+        let (there, superseded) = row.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))?;
+        all &= there > 0 && there == superseded;
+    }
+    Ok(all)
 }
 
 fn group(
@@ -390,7 +441,7 @@ async fn supersede(
 }
 
 /// A token is only the same for the same channel, actor and action.
-fn token_of(channel: ChannelId, act: &Act, token: &str) -> [u8; 32] {
+pub(super) fn token_of(channel: ChannelId, act: &Act, token: &str) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [
         &channel.number().to_be_bytes()[..],
@@ -404,7 +455,7 @@ fn token_of(channel: ChannelId, act: &Act, token: &str) -> [u8; 32] {
     hash.finalize().into()
 }
 
-fn repeated(kept: &str) -> Result<Replayed, StoreError> {
+pub(super) fn repeated(kept: &str) -> Result<Replayed, StoreError> {
     let odd = || StoreError::Internal("a kept answer cannot be read".to_owned());
     let (message, seq) = kept.split_once(' ').ok_or_else(odd)?;
     Ok(Replayed {

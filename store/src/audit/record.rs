@@ -80,7 +80,12 @@ pub enum ActorKind {
 }
 
 impl ActorKind {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn parse(text: &str) -> Option<ActorKind> {
+        let all = [ActorKind::User, ActorKind::Service, ActorKind::Peer, ActorKind::System];
+        all.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             ActorKind::User => "user",
             ActorKind::Service => "service",

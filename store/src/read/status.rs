@@ -6,6 +6,7 @@ use config::Name;
 
 use super::Reader;
 use super::filter::Known;
+use crate::act::{Stopped, stopped};
 use crate::error::StoreError;
 use crate::group::hour_of;
 use crate::ids::{ChannelId, DestinationId, RevisionId};
@@ -27,7 +28,7 @@ statements! {
     /// Messages by the hour, however they came to be.
     HOURS = "select channel, hour, cast(sum(n) as bigint) from counters where hour >= $1 and destination = 0 \
         and what in (10, 11, 12, 13, 16) group by channel, hour";
-    OWNERS = "select c.id, c.revision, o.node, o.epoch, o.since_us from channels c left join channel_owner o on o.channel = c.id";
+    OWNERS = "select c.id, c.revision, o.node, o.epoch, o.since_us, c.stopped_us, c.stopped_by, c.stopped_reason from channels c left join channel_owner o on o.channel = c.id";
 }
 
 /// A channel's figures.
@@ -41,6 +42,8 @@ pub struct ChannelStatus {
     pub revision: Option<RevisionId>,
     /// The node that owns it.
     pub node: Option<String>,
+    /// Its source, when a person has stopped it.
+    pub stopped: Option<Stopped>,
     /// Messages whose program has not decided.
     pub undecided: i64,
     /// What was counted since the time asked for.
@@ -131,6 +134,7 @@ impl Reader {
                     .transpose()?
                     .flatten()
                     .map(str::to_owned),
+                stopped: owner.map_or(Ok(None), |row| stopped(row, 5))?,
                 undecided: undecided.map_or(Ok(0), |row| row.int(0))?,
                 counts: counted.remove(&(channel.id, 0)).unwrap_or_default(),
                 destinations: self

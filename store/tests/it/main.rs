@@ -16,6 +16,7 @@ mod deliveries;
 mod gone;
 mod home;
 mod hops;
+mod jobs;
 mod keys;
 mod ledger;
 mod lives;

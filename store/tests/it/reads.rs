@@ -122,7 +122,14 @@ async fn filters_find_what_they_ask_for(home: Home) {
     put(&store, &lease, failed).await.unwrap();
     let id = MessageId::new();
     let decided = Some(decision(Disposition::Filtered, vec![]));
-    let raw = RawReplay { id, of: failed_id, decision: decided, destinations: vec![], token: None };
+    let raw = RawReplay {
+        id,
+        of: failed_id,
+        decision: decided,
+        destinations: vec![],
+        token: None,
+        step: None,
+    };
     let replay = act("message.replay");
     store.replay_raw(&Scope::All, &replay, &lease, raw, Box::new(|_| {})).await.unwrap();
 
@@ -343,6 +350,7 @@ async fn no_act_reaches(
         decision: Some(routed(store, lease, &[lab]).0),
         destinations: vec![],
         token: None,
+        step: None,
     };
     let replayed = store.replay_raw(scope, &one, lease, replay, Box::new(|_| {})).await;
     assert_eq!(replayed, Err(gone("message")));
@@ -352,6 +360,7 @@ async fn no_act_reaches(
         decision: None,
         destinations: vec![],
         token: None,
+        step: None,
     };
     let replayed = store.replay_raw(scope, &one, oru, through_own, Box::new(|_| {})).await;
     assert_eq!(replayed, Err(gone("message")), "nor through a channel inside the scope");

@@ -151,8 +151,13 @@ async fn a_replay_ends_by_itself(home: Home) {
     let (message, open) = send(&store, &lease, "C1", &[lab]).await;
     store.settle(&lease, settle(message, open[0], Settled::Dead { code: "AR" })).await.unwrap();
     let (id, delivery) = (store::MessageId::new(), store::DeliveryId::new());
-    let replay =
-        store::SentReplay { id, of: open[0], to: vec![(delivery, lab, vec![])], token: None };
+    let replay = store::SentReplay {
+        id,
+        of: open[0],
+        to: vec![(delivery, lab, vec![])],
+        token: None,
+        step: None,
+    };
     let replayed = act("message.replay");
     store.replay_as_sent(&Scope::All, &replayed, &lease, replay, Box::new(|_| {})).await.unwrap();
     store.settle(&lease, settle(id, delivery, Settled::Delivered)).await.unwrap();

@@ -54,7 +54,7 @@ async fn a_delivery_is_replayed_as_it_was_sent(home: Home) {
     let (id, told, before) = (MessageId::new(), Told::default(), records(&home).await);
     let other = store.lane_key(&lease, ward, b"");
     let to = vec![(DeliveryId::new(), lab, vec![]), (DeliveryId::new(), ward, vec![other])];
-    let replay = SentReplay { id, of, to, token: None };
+    let replay = SentReplay { id, of, to, token: None, step: None };
     let replayed = store
         .replay_as_sent(&Scope::All, &act("message.replay"), &lease, replay, told.callback())
         .await
@@ -89,8 +89,14 @@ async fn a_message_is_replayed_with_what_the_program_makes_of_it(home: Home) {
     store.settle(&lease, settle(old, deliveries[0], Settled::Delivered)).await.unwrap();
     let (id, told, before) = (MessageId::new(), Told::default(), records(&home).await);
     let (decided, made) = routed(&store, &lease, &[lab]);
-    let replay =
-        RawReplay { id, of: old, decision: Some(decided), destinations: vec![], token: None };
+    let replay = RawReplay {
+        id,
+        of: old,
+        decision: Some(decided),
+        destinations: vec![],
+        token: None,
+        step: None,
+    };
     let replayed = store
         .replay_raw(&Scope::All, &act("message.replay"), &lease, replay, told.callback())
         .await
@@ -107,7 +113,14 @@ async fn a_message_is_replayed_with_what_the_program_makes_of_it(home: Home) {
     );
 
     let (third, told) = (MessageId::new(), Told::default());
-    let replay = RawReplay { id: third, of: id, decision: None, destinations: vec![], token: None };
+    let replay = RawReplay {
+        id: third,
+        of: id,
+        decision: None,
+        destinations: vec![],
+        token: None,
+        step: None,
+    };
     store
         .replay_raw(&Scope::All, &act("message.replay"), &lease, replay, told.callback())
         .await
@@ -129,7 +142,8 @@ async fn chosen_destinations_lose_only_their_own_dead_letters(home: Home) {
     }
     let id = MessageId::new();
     let decision = Some(routed(&store, &lease, &[lab]).0);
-    let replay = RawReplay { id, of: old, decision, destinations: vec![lab], token: None };
+    let replay =
+        RawReplay { id, of: old, decision, destinations: vec![lab], token: None, step: None };
     store
         .replay_raw(&Scope::All, &act("message.replay"), &lease, replay, Box::new(|_| {}))
         .await
@@ -155,7 +169,7 @@ async fn a_message_that_failed_is_replayed_and_off_the_list(home: Home) {
     assert_eq!(dead(&store).await, 1);
     let id = MessageId::new();
     let decision = Some(routed(&store, &lease, &[lab]).0);
-    let replay = RawReplay { id, of: old, decision, destinations: vec![], token: None };
+    let replay = RawReplay { id, of: old, decision, destinations: vec![], token: None, step: None };
     store
         .replay_raw(&Scope::All, &act("message.replay"), &lease, replay, Box::new(|_| {}))
         .await
@@ -172,7 +186,8 @@ async fn a_token_makes_one_replay_of_many_requests(home: Home) {
     let (_, of) = dead_in_two_lanes(&store, &lease).await;
     let ask = async |who: &str, token: &str| {
         let to = vec![(DeliveryId::new(), lab, vec![])];
-        let replay = SentReplay { id: MessageId::new(), of, to, token: Some(token.to_owned()) };
+        let replay =
+            SentReplay { id: MessageId::new(), of, to, token: Some(token.to_owned()), step: None };
         let act = act_of(who, "message.replay");
         store.replay_as_sent(&Scope::All, &act, &lease, replay, Box::new(|_| {})).await.unwrap()
     };
@@ -194,7 +209,7 @@ async fn what_is_under_way_is_not_replayed(home: Home) {
     let (message, deliveries) = send(&store, &lease, "C1", &[lab]).await;
     let before = records(&home).await;
     let to = vec![(DeliveryId::new(), lab, vec![])];
-    let sent = SentReplay { id: MessageId::new(), of: deliveries[0], to, token: None };
+    let sent = SentReplay { id: MessageId::new(), of: deliveries[0], to, token: None, step: None };
     let (one, told) = (act("message.replay"), Told::default());
     let refused = store.replay_as_sent(&Scope::All, &one, &lease, sent, told.callback()).await;
     assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
@@ -204,6 +219,7 @@ async fn what_is_under_way_is_not_replayed(home: Home) {
         decision: None,
         destinations: vec![],
         token: None,
+        step: None,
     };
     let refused = store.replay_raw(&Scope::All, &one, &lease, raw, told.callback()).await;
     assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");

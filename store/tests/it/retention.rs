@@ -101,6 +101,7 @@ async fn bodies_that_are_over_leave_and_nothing_else(home: Home) {
             of: *delivery,
             to: vec![(DeliveryId::new(), lab, vec![])],
             token: None,
+            step: None,
         };
         let again = store
             .replay_as_sent(&Scope::All, &act("message.replay"), &lease, again, Box::new(|_| {}))
@@ -274,7 +275,7 @@ async fn the_bytes_of_a_replay_stay_as_long_as_the_replay(home: Home) {
     let id = MessageId::new();
     let to = vec![(DeliveryId::new(), lab, vec![])];
     let delivery = to[0].0;
-    let replay = SentReplay { id, of, to, token: None };
+    let replay = SentReplay { id, of, to, token: None, step: None };
     store
         .replay_as_sent(&Scope::All, &act("message.replay"), &lease, replay, Box::new(|_| {}))
         .await

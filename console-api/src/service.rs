@@ -6,9 +6,12 @@ mod approvals;
 mod audit;
 mod backups;
 mod keys;
+mod look;
+mod query;
 mod registry;
 mod retention;
 mod search;
+mod views;
 
 use std::sync::Arc;
 
@@ -18,9 +21,11 @@ use engine::{
     Applied, ChannelChange, Comparison, Discarded, Engine, ReplayOrder, Replayed, Selection,
     Status, Trace, Trial,
 };
+use phi::Phi;
 use store::{
     Act, ActOutcome, Actor, Agreed, BodyOf, DeadGroup, DeliveryId, Flood, MessageDetail,
-    MessageFilter, MessageId, Messages, Page, Revision, RevisionSummary, Scope, Target,
+    MessageFilter, MessageId, Messages, Page, Revision, RevisionSummary, Scope, SearchFilter,
+    Target,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
@@ -34,7 +39,10 @@ use crate::views::Views;
 pub use alerts::{People, SecurityStatus};
 pub use registry::{CertificateView, Inspected, PeerView};
 
+pub use look::{Around, Differing, LookAt};
+pub use query::{Searched, Window};
 pub use search::{Scanned, Wanted};
+pub use views::{NewView, View};
 
 /// The services of one engine.
 #[derive(Clone)]
@@ -174,15 +182,20 @@ impl Service {
         permit: &Permit<grants::MessageMeta>,
         id: &str,
     ) -> Result<Option<MessageId>, Problem> {
-        let filter = MessageFilter { control_id: Some(id.to_owned()), ..MessageFilter::default() };
-        let mut page = Page { after: None, limit: 1 };
+        let filter = SearchFilter {
+            control_id: Some(Phi::new(id.to_owned())),
+            not_by_control_id: self.engine.channels_without_control_ids(),
+            ..SearchFilter::default()
+        };
+        let mut after = None;
         loop {
-            let found = self.engine.store().messages(permit.scope(), &filter, page).await?;
+            let store = self.engine.store();
+            let found = store.search(permit.scope(), &filter, after.as_ref(), 1).await?;
             match (found.rows.first(), found.next) {
                 (Some(row), _) => return Ok(Some(row.id)),
                 (None, None) => return Ok(None),
                 // A page looks at so many rows and no more: the search goes on behind them.
-                (None, after) => page = Page { after, limit: 1 },
+                (None, next) => after = next,
             }
         }
     }

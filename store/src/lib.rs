@@ -92,9 +92,9 @@ pub use peers::{
 };
 pub use read::{
     AttemptDetail, AuditFilter, AuditRecord, BodyOf, ChannelStatus, Child, Counted, Cursor,
-    CursorError, DeadGroup, DeadKey, DeliveryDetail, DestinationStatus, Letter, MessageDetail,
-    MessageFilter, MessageState, MessageSummary, Messages, Page, QueuedDelivery, Revision,
-    RevisionSummary, SealedText, Undecided,
+    CursorError, DeadGroup, DeadKey, DeliveryDetail, DestinationStatus, InLine, Letter,
+    MessageDetail, MessageFilter, MessageState, MessageSummary, Messages, Page, QueuedDelivery,
+    Revision, RevisionSummary, SealedText, Undecided,
 };
 pub use receipt::{
     AckPart, Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit,
@@ -102,7 +102,10 @@ pub use receipt::{
 };
 pub use retention::{Due, LegalHold, Periods, Purged, Retained, Standstill, StoreSize};
 pub use scope::Scope;
-pub use search::{FoundBy, SearchField, Unindexed, Values, WithBody};
+pub use search::{
+    Facts, FoundBy, Place as SearchPlace, SavedView, SearchField, SearchFilter, SearchPage, Sender,
+    Unindexed, Values, ViewContent, WantedError, WithBody,
+};
 pub use settle::{Attempt, Settle, SettleTicket, Settled, Wait};
 pub use state::{DeliveryState, Disposition, Origin, What};
 pub use store::Store;

@@ -35,6 +35,7 @@ mod http;
 mod injection;
 mod kills;
 mod lanes;
+mod looking;
 mod outside;
 mod parts;
 mod passing;

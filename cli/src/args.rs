@@ -7,6 +7,7 @@ pub mod backups;
 pub mod bench;
 pub mod doctor;
 pub mod keys;
+pub mod messages;
 pub mod registry;
 pub mod retention;
 
@@ -61,13 +62,15 @@ pub enum Verb {
     /// Show the same while it changes, the sick first; in a pipe it is one look
     Top(Query),
     /// List messages, newest first
-    Messages(Messages),
+    Messages(messages::Messages),
     /// Find messages by a number of a patient, visit or order (recorded in the audit log)
-    Find(Find),
+    Find(messages::Find),
     /// Look for a text in the bodies of a channel's messages (recorded in the audit log)
-    Scan(Scan),
+    Scan(messages::Scan),
     /// Show one message: its trace from bytes to disposition
-    Message(Message),
+    Message(messages::Message),
+    /// The searches that are kept
+    Views(messages::Views),
     /// List dead letters by destination and error
     Dead(Dead),
     /// Send messages or dead letters again
@@ -422,33 +425,6 @@ pub struct Query {
     pub target: Target,
 }
 
-#[derive(Args)]
-pub struct Messages {
-    #[command(flatten)]
-    pub target: Target,
-    /// Only this channel
-    #[arg(long)]
-    pub channel: Option<String>,
-    /// Only this disposition, or `dead`, `held`, `waiting`
-    #[arg(long)]
-    pub state: Option<String>,
-    /// Only this type, such as ADT^A01
-    #[arg(long = "type")]
-    pub kind: Option<String>,
-    /// Only this control id (MSH-10)
-    #[arg(long)]
-    pub id: Option<String>,
-    /// Only received in this time, such as 2h
-    #[arg(long)]
-    pub since: Option<String>,
-    /// Rows
-    #[arg(long, default_value_t = 50)]
-    pub limit: u32,
-    /// Continue behind the last page
-    #[arg(long)]
-    pub after: Option<String>,
-}
-
 /// An act that is only shown unless somebody says why it is to be done.
 #[derive(Args)]
 pub struct Execute {
@@ -463,62 +439,6 @@ pub struct Execute {
     pub approval: Option<String>,
     #[command(flatten)]
     pub target: Target,
-}
-
-#[derive(Args)]
-pub struct Scan {
-    /// The text, whole, without regard to the case of letters; asked for when it is left out
-    pub text: Option<String>,
-    /// The channel
-    #[arg(long)]
-    pub channel: String,
-    /// Received in this time, such as 2d
-    #[arg(long)]
-    pub since: String,
-    /// Why; the audit log keeps it
-    #[arg(short = 'm', long)]
-    pub reason: String,
-    #[command(flatten)]
-    pub target: Target,
-}
-
-#[derive(Args)]
-pub struct Find {
-    /// What the number is of: mrn, visit, order, accession or control-id
-    pub by: String,
-    /// The number; asked for when it is left out, so that it stands in no list of commands
-    pub value: Option<String>,
-    /// Only this channel
-    #[arg(long)]
-    pub channel: Option<String>,
-    /// Only received in this time, such as 30d
-    #[arg(long)]
-    pub since: Option<String>,
-    /// Rows
-    #[arg(long, default_value_t = 50)]
-    pub limit: u32,
-    /// Why, for the audit log
-    #[arg(short = 'm', long)]
-    pub reason: Option<String>,
-    #[command(flatten)]
-    pub target: Target,
-}
-
-#[derive(Args)]
-pub struct Message {
-    /// The message's id, or its control id
-    pub id: String,
-    #[command(flatten)]
-    pub target: Target,
-    /// Show the body as it was received (recorded in the audit log)
-    #[arg(long)]
-    pub body: bool,
-    /// Show the body sent to this destination (recorded in the audit log)
-    #[arg(long, value_name = "DESTINATION")]
-    pub sent: Option<String>,
-    /// Show what each step did (recorded in the audit log)
-    #[arg(long)]
-    pub steps: bool,
 }
 
 #[derive(Args)]

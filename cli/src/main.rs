@@ -73,6 +73,7 @@ fn run(verb: Verb) -> Outcome {
         Verb::Scan(args) => wait(false, verbs::messages::scan(args)),
         Verb::Find(args) => wait(false, verbs::messages::find(args)),
         Verb::Messages(args) => wait(false, verbs::messages::run(args)),
+        Verb::Views(args) => wait(false, verbs::views::run(args)),
         Verb::Message(args) => wait(false, verbs::message::run(args)),
         Verb::Dead(args) => wait(false, verbs::dead::list_groups(args)),
         Verb::Replay(args) => wait(false, verbs::dead::replay(args)),

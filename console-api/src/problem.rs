@@ -8,6 +8,8 @@ use engine::{ActError, ApplyError};
 use serde_json::json;
 use store::StoreError;
 
+use crate::query::QueryError;
+
 /// Why a request was not answered as asked.
 #[derive(Debug)]
 pub struct Problem {
@@ -23,12 +25,26 @@ pub struct Problem {
     pub hint: Option<String>,
     /// Seconds after which the same request may be answered.
     pub retry_after_s: Option<u64>,
+    /// What is wrong with a search, place by place.
+    pub places: Option<Box<Places>>,
 }
+
+/// What is wrong with a search, in the order of its text.
+#[derive(Debug)]
+pub struct Places(pub Vec<QueryError>);
 
 impl Problem {
     /// A problem with its sentence.
     pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Problem {
-        Problem { status, code, title: title.into(), detail: None, hint: None, retry_after_s: None }
+        Problem {
+            status,
+            code,
+            title: title.into(),
+            detail: None,
+            hint: None,
+            retry_after_s: None,
+            places: None,
+        }
     }
 
     /// What was asked for does not exist, or not for this person: the two look alike.
@@ -39,6 +55,19 @@ impl Problem {
     /// The request can be read, but not be meant.
     pub fn invalid(title: impl Into<String>) -> Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title)
+    }
+
+    /// A search that cannot be read: the first thing that is wrong with it as its title, and all of them with their places.
+    pub fn of_query(errors: Vec<QueryError>) -> Problem {
+        let first = errors.first();
+        let title =
+            first.map_or_else(|| "the search cannot be read".to_owned(), |e| e.text.clone());
+        let hint = first.and_then(|error| error.hint.clone());
+        Problem {
+            hint,
+            places: Some(Box::new(Places(errors))),
+            ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "query", title)
+        }
     }
 
     /// Nobody is signed in.
@@ -261,7 +290,15 @@ impl From<AccountError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({
+        let place = |error: &QueryError| {
+            json!({
+                "offset": error.offset,
+                "length": error.length,
+                "text": error.text,
+                "hint": error.hint,
+            })
+        };
+        let mut body = json!({
             "type": format!("urn:hilum:{}", self.code),
             "status": self.status.as_u16(),
             "code": self.code,
@@ -269,6 +306,9 @@ impl IntoResponse for Problem {
             "detail": self.detail,
             "hint": self.hint,
         });
+        if let Some(places) = &self.places {
+            body["places"] = json!(places.0.iter().map(place).collect::<Vec<_>>());
+        }
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, kind, Json(body)).into_response();
         if let Some(seconds) = self.retry_after_s {

@@ -35,6 +35,8 @@ pub(crate) struct Scan {
 pub struct ScanStanding {
     /// Messages that were looked at.
     pub looked: i64,
+    /// About how many there are to look at.
+    pub of: i64,
     /// Those whose bodies did not open, or have left.
     pub unread: i64,
     /// What was found, the newest first.
@@ -98,6 +100,11 @@ impl Scans {
 impl Scan {
     fn lock(&self) -> MutexGuard<'_, ScanStanding> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes about how many messages there are to look at.
+    pub(crate) fn expects(&self, of: i64) {
+        self.lock().of = of.min(LOOKED_MAX);
     }
 
     /// How far it is.

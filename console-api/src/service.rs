@@ -7,10 +7,13 @@ mod audit;
 mod backups;
 mod jobs;
 mod keys;
+mod look;
+mod query;
 mod queue;
 mod registry;
 mod retention;
 mod search;
+mod views;
 
 use std::sync::Arc;
 
@@ -20,10 +23,11 @@ use engine::{
     Applied, ChannelChange, Comparison, Discarded, Engine, ReplayOrder, Replayed, Selection,
     Status, Trace, Trial,
 };
+use phi::Phi;
 use store::{
     Act, ActOutcome, Actor, Agreed, BodyOf, DeadGroup, DeadLetter, DeliveryId, Flood,
     MessageDetail, MessageFilter, MessageId, Messages, Page, Revision, RevisionSummary, Scope,
-    Target,
+    SearchFilter, Target,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
@@ -40,7 +44,10 @@ pub use queue::QueueEnded;
 use queue::within;
 pub use registry::{CertificateView, Inspected, PeerView};
 
+pub use look::{Around, Differing, LookAt};
+pub use query::{Searched, Window};
 pub use search::{Scanned, Wanted};
+pub use views::{NewView, View};
 
 /// The services of one engine.
 #[derive(Clone)]
@@ -193,15 +200,20 @@ impl Service {
         permit: &Permit<grants::MessageMeta>,
         id: &str,
     ) -> Result<Option<MessageId>, Problem> {
-        let filter = MessageFilter { control_id: Some(id.to_owned()), ..MessageFilter::default() };
-        let mut page = Page { after: None, limit: 1 };
+        let filter = SearchFilter {
+            control_id: Some(Phi::new(id.to_owned())),
+            not_by_control_id: self.engine.channels_without_control_ids(),
+            ..SearchFilter::default()
+        };
+        let mut after = None;
         loop {
-            let found = self.engine.store().messages(permit.scope(), &filter, page).await?;
+            let store = self.engine.store();
+            let found = store.search(permit.scope(), &filter, after.as_ref(), 1).await?;
             match (found.rows.first(), found.next) {
                 (Some(row), _) => return Ok(Some(row.id)),
                 (None, None) => return Ok(None),
                 // A page looks at so many rows and no more: the search goes on behind them.
-                (None, after) => page = Page { after, limit: 1 },
+                (None, next) => after = next,
             }
         }
     }

@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use channel::Channel;
+use config::Name;
 use hl7::Path;
+use jiff::tz::TimeZone;
 use phi::Phi;
 use store::{Lease, SearchField, StoreError, Unindexed, Values};
 
@@ -40,6 +42,22 @@ pub async fn keep_index(engine: Engine) {
     }
 }
 
+impl Engine {
+    /// The channels whose messages are not in the index by their control ids.
+    pub fn channels_without_control_ids(&self) -> Vec<Name> {
+        let by_control_id = SearchField::ControlId.as_str();
+        let running = self.running();
+        let without =
+            running.iter().filter(|one| !one.inlet.plan().channel.is_searched_by(by_control_id));
+        without.map(|one| one.inlet.name().clone()).collect()
+    }
+
+    /// The site's time zone.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.inner.server.zone).unwrap_or(TimeZone::UTC)
+    }
+}
+
 async fn index(engine: &Engine, running: &Running) -> Result<(), StoreError> {
     let lease: &Lease = running.inlet.lease();
     loop {
@@ -58,7 +76,7 @@ async fn index(engine: &Engine, running: &Running) -> Result<(), StoreError> {
 
 /// The numbers in a message, each kind that the channel is searched by.
 fn values_of(channel: &Channel, message: Unindexed) -> Values {
-    let Unindexed { seq, received_us, body } = message;
+    let Unindexed { seq, received_us, body, facts } = message;
     let mut values = Vec::new();
     if let Some(body) = body {
         let message = channel.message(body.expose_phi().to_vec());
@@ -73,7 +91,7 @@ fn values_of(channel: &Channel, message: Unindexed) -> Values {
             }
         }
     }
-    Values { seq, received_us, values }
+    Values { seq, received_us, values, facts }
 }
 
 #[cfg(test)]

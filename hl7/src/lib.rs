@@ -6,6 +6,7 @@
 
 mod ack;
 pub mod batch;
+mod changes;
 mod charset;
 mod delimiters;
 pub mod dictionary;
@@ -22,6 +23,7 @@ pub mod timestamp;
 mod walk;
 
 pub use ack::{AckCode, AckHeader, AckOptions, AckRequest, Location, Problem, Severity, ack};
+pub use changes::{PathChange, PathChangeKind, changes};
 pub use charset::{Charset, DecodeError, EncodeError};
 pub use delimiters::{DelimiterFault, Delimiters};
 pub use difference::{Difference, differences};

@@ -97,8 +97,8 @@ pub use peers::{
 pub use read::{
     AttemptDetail, AuditFilter, AuditRecord, BodyOf, ChannelDay, ChannelStatus, Child, Counted,
     Cursor, CursorError, DeadGroup, DeadKey, DeadLetter, DeliveryDetail, DestinationStatus,
-    HeadStanding, Letter, MessageDetail, MessageFilter, MessageState, MessageSummary, Messages,
-    Page, Placed, QueuedDelivery, Revision, RevisionSummary, SealedText, Undecided,
+    HeadStanding, InLine, Letter, MessageDetail, MessageFilter, MessageState, MessageSummary,
+    Messages, Page, Placed, QueuedDelivery, Revision, RevisionSummary, SealedText, Undecided,
 };
 pub use receipt::{
     AckPart, Committed, DeadOnArrival, Decision, DeliveryBody, Header, NewDelivery, OnCommit,
@@ -106,7 +106,10 @@ pub use receipt::{
 };
 pub use retention::{Due, LegalHold, Periods, Purged, Retained, Standstill, StoreSize};
 pub use scope::Scope;
-pub use search::{FoundBy, SearchField, Unindexed, Values, WithBody};
+pub use search::{
+    Facts, FoundBy, Place as SearchPlace, SavedView, SearchField, SearchFilter, SearchPage, Sender,
+    Unindexed, Values, ViewContent, WantedError, WithBody,
+};
 pub use settle::{Attempt, Settle, SettleTicket, Settled, Wait};
 pub use state::{DeliveryState, Disposition, Origin, What};
 pub use store::Store;

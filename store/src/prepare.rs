@@ -138,6 +138,7 @@ const SQLITE_IDS: &[&str] = &[
     "messages.trace",
     "owed_acks.message",
     "recovery_codes.user_id",
+    "saved_views.id",
     "service_tokens.id",
     "sessions.user_id",
     "users.id",

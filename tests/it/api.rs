@@ -179,6 +179,8 @@ fn a_scoped_person_sees_their_channels_and_nothing_else(store: Store) {
         ("/api/v1/messages/search", json!({})),
         ("/api/v1/messages/search", json!({ "control_id": "HIDDEN" })),
         ("/api/v1/messages/search", json!({ "channel": "secret" })),
+        ("/api/v1/messages/search", json!({ "query": "HIDDEN" })),
+        ("/api/v1/messages/search", json!({ "query": "since:1d" })),
         ("/api/v1/dead/search", json!({})),
         ("/api/v1/apply/preview", json!({})),
     ] {
@@ -210,6 +212,9 @@ fn of_secret(id: &str) -> Vec<(&'static str, Value)> {
         ("/api/v1/messages/find", json!({ "id": "HIDDEN" })),
         ("/api/v1/messages/body", json!({ "id": id })),
         ("/api/v1/messages/steps", json!({ "id": id })),
+        ("/api/v1/messages/fields", json!({ "id": id })),
+        ("/api/v1/messages/raw", json!({ "id": id })),
+        ("/api/v1/messages/difference", json!({ "left": { "id": id }, "right": { "id": id } })),
         ("/api/v1/replay", json!({ "ids": [id], "mode": "raw", "reason": "x" })),
         ("/api/v1/discard", json!({ "channel": "secret", "reason": "x" })),
         ("/api/v1/destinations/hold", json!({ "channel": "secret", "destination": "lab" })),

@@ -37,6 +37,7 @@ mod injection;
 mod jobs;
 mod kills;
 mod lanes;
+mod looking;
 mod outside;
 mod parts;
 mod passing;

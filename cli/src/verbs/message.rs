@@ -4,31 +4,68 @@ use serde_json::{Value, json};
 
 use crate::answer::{list, maybe, number, safe, text};
 use crate::api::Api;
-use crate::args::{Format, Message};
-use crate::exit::Outcome;
+use crate::args::Format;
+use crate::args::messages::Message;
+use crate::exit::{Code, Failure, Outcome};
 use crate::say;
 use crate::table::{span, time};
+use crate::verbs::page;
 
 /// Runs the verb.
 pub async fn run(args: Message) -> Outcome {
     let api = Api::of(&args.target)?;
     let found = api.post("/api/v1/messages/find", &json!({ "id": args.id })).await?;
     let id = text(&found, "id").to_owned();
-    let answer = if args.body || args.sent.is_some() {
-        let request = json!({ "id": id, "destination": args.sent });
-        api.post("/api/v1/messages/body", &request).await?
+    let reason = &args.reason;
+    let (answer, shown): (Value, fn(&Value) -> String) = if args.body || args.sent.is_some() {
+        let request = json!({ "id": id, "destination": args.sent, "reason": reason });
+        (api.post("/api/v1/messages/body", &request).await?, body)
     } else if args.steps {
-        api.post("/api/v1/messages/steps", &json!({ "id": id })).await?
+        let request = json!({ "id": id, "reason": reason });
+        (api.post("/api/v1/messages/steps", &request).await?, steps)
+    } else if args.fields {
+        let request =
+            json!({ "id": id, "destination": args.of, "show": args.show, "reason": reason });
+        (api.post("/api/v1/messages/fields", &request).await?, page::fields)
+    } else if args.raw {
+        let request = json!({ "id": id, "destination": args.of, "reason": reason });
+        (api.post("/api/v1/messages/raw", &request).await?, page::raw)
+    } else if let Some(other) = &args.diff {
+        let request = json!({
+            "left": { "id": id }, "right": other_side(&api, &found, other).await?, "reason": reason,
+        });
+        (api.post("/api/v1/messages/difference", &request).await?, page::difference)
+    } else if let Some(which) = &args.response {
+        let odd = || Failure::new(Code::Usage, "`--response` takes a delivery and a try: `ID:1`");
+        let (delivery, attempt) = which.rsplit_once(':').ok_or_else(odd)?;
+        let attempt: u32 = attempt.parse().map_err(|_| odd())?;
+        let request = json!({ "delivery": delivery, "attempt": attempt, "reason": reason });
+        (api.post("/api/v1/messages/response", &request).await?, body)
+    } else if args.timeline {
+        (found, page::timeline)
+    } else if args.looks {
+        (found, page::looks)
     } else {
-        found
+        (found, trace)
     };
+    if let Some(file) = &args.to {
+        return page::write(file, &answer);
+    }
     match args.target.format {
         Format::Json => say::data(&format!("{answer:#}\n")),
-        Format::Text if args.steps => say::data(&steps(&answer)),
-        Format::Text if args.body || args.sent.is_some() => say::data(&body(&answer)),
-        Format::Text => say::data(&trace(&answer)),
+        Format::Text => say::data(&shown(&answer)),
     }
     Ok(())
+}
+
+/// What a message is compared with: what went to a destination of it, or another message.
+async fn other_side(api: &Api, found: &Value, other: &str) -> Result<Value, Failure> {
+    let mut deliveries = list(found, "deliveries").iter();
+    if deliveries.any(|delivery| text(delivery, "destination") == other) {
+        return Ok(json!({ "id": text(found, "id"), "destination": other }));
+    }
+    let other = api.post("/api/v1/messages/find", &json!({ "id": other })).await?;
+    Ok(json!({ "id": text(&other, "id") }))
 }
 
 /// The body a segment a line; control characters shown as what they are.

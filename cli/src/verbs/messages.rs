@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::answer::{list, number, safe, text};
 use crate::api::Api;
-use crate::args::{Find, Format, Messages, Scan};
+use crate::args::Format;
+use crate::args::messages::{Find, Messages, Scan};
 use crate::exit::{Code, Failure, Outcome};
 use crate::prompt;
 use crate::say;
@@ -14,20 +15,70 @@ use crate::table::{Table, time};
 
 /// Runs the verb.
 pub async fn run(args: Messages) -> Outcome {
-    let since_us = match &args.since {
-        None => None,
-        Some(since) => Some(ago(since)?),
-    };
-    let filter = json!({
+    let api = Api::of(&args.target)?;
+    let mut request = wanted(&api, &args).await?;
+    loop {
+        let page = api.post("/api/v1/messages/search", &request).await?;
+        let next = page.get("next").cloned().filter(|next| args.all && !next.is_null());
+        match args.target.format {
+            Format::Json => say::data(&format!("{page:#}\n")),
+            Format::Text => {
+                show(&page);
+                hints(&page, next.is_none());
+            }
+        }
+        match next {
+            Some(next) => request["after"] = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// What is asked for; by words when any is said.
+async fn wanted(api: &Api, args: &Messages) -> Result<Value, Failure> {
+    let since_us = args.since.as_deref().map(ago).transpose()?;
+    let mut request = json!({
         "channel": args.channel, "state": args.state, "type": args.kind, "control_id": args.id,
         "since_us": since_us, "limit": args.limit, "after": args.after,
     });
-    let page = Api::of(&args.target)?.post("/api/v1/messages/search", &filter).await?;
-    match args.target.format {
-        Format::Json => say::data(&format!("{page:#}\n")),
-        Format::Text => show(&page),
+    let mut query = args.query.join(" ");
+    if let Some(name) = &args.view {
+        let kept = view_named(api, name).await?;
+        query = format!("{kept} {query}");
     }
-    Ok(())
+    if !args.query.is_empty() || args.view.is_some() {
+        request["query"] = json!(query);
+        request["reason"] = json!(args.reason);
+    }
+    Ok(request)
+}
+
+/// What a kept search asks for; an own one before one that somebody shares.
+async fn view_named(api: &Api, name: &str) -> Result<String, Failure> {
+    let answer = api.post("/api/v1/views/search", &json!({})).await?;
+    let named = list(&answer, "views").iter().filter(|view| text(view, "name") == name);
+    let found = named.max_by_key(|view| view.get("own") == Some(&Value::Bool(true)));
+    let found = found.ok_or_else(|| {
+        Failure::new(Code::Problems, format!("there is no kept search `{name}`"))
+            .hint("`hilum views list` shows them")
+    })?;
+    Ok(text(found, "query").to_owned())
+}
+
+/// What is worth knowing about a page besides its rows.
+fn hints(page: &Value, last: bool) {
+    match number(page, "behind") {
+        0 => {}
+        behind => say::talk(&format!("{behind} messages are not in the index of numbers yet")),
+    }
+    if text(page, "not_tried") == "mrn" {
+        say::talk(
+            "it was looked for as an id and a control id alone: numbers of patients need `message.search`",
+        );
+    }
+    if !last {
+        say::data("\n");
+    }
 }
 
 /// Runs `hilum find`.
@@ -68,8 +119,9 @@ pub async fn scan(args: Scan) -> Outcome {
         None => prompt::secret("The text: ")?.expose_secret().clone(),
     };
     let api = Api::of(&args.target)?;
+    let since_us = args.since.as_deref().map(ago).transpose()?;
     let wanted = json!({
-        "text": text_wanted, "channel": args.channel, "since_us": ago(&args.since)?,
+        "text": text_wanted, "query": args.query, "channel": args.channel, "since_us": since_us,
         "reason": args.reason,
     });
     let begun = api.post("/api/v1/messages/scan", &wanted).await?;
@@ -111,7 +163,7 @@ async fn scanned(api: &Api, one: &Value) -> Result<Value, Failure> {
             return Ok(standing);
         }
         let looked = number(&standing, "looked");
-        progress.show(looked, looked);
+        progress.show(looked, number(&standing, "of").max(looked));
         tokio::time::sleep(LOOK).await;
     }
 }

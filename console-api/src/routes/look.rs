@@ -1,25 +1,25 @@
 //! Routes that only look.
 
-use auth::grants::{
-    DeadletterRead, MessageBody, MessageError, MessageMeta, MessageSearch, MonitorRead,
-};
+use auth::grants::{DeadletterRead, MessageBody, MessageMeta, MessageSearch, MonitorRead};
 use axum::Json;
+use config::Name;
 use phi::Phi;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use store::{Cursor, MessageFilter, MessageId, MessageState, Messages, Page, SearchField};
 
+use super::maybe_name;
 use super::table::{Answer, Call};
-use super::{maybe_name, name};
 use crate::json as shape;
 use crate::problem::Problem;
+use crate::query::{Query, Word};
 use crate::scans::ScanEnd;
 use crate::service::{Scanned, Service, Wanted, Why};
 
 /// Rows of a page unless asked otherwise, and at most.
-const PAGE: usize = 50;
-const PAGE_MAX: usize = 1_000;
+pub(super) const PAGE: usize = 50;
+pub(super) const PAGE_MAX: usize = 1_000;
 
 pub async fn status(service: Service, call: Call<MonitorRead>) -> Answer {
     let status = service.status(&call.permit).await?;
@@ -35,22 +35,27 @@ pub async fn channels(service: Service, call: Call<MonitorRead>) -> Answer {
     Ok(Json(json!({ "channels": shape::channels(&status) })))
 }
 
-/// Which messages.
+/// Which messages: a search by words such as `mrn:8001 state:dead`, or the other fields alone.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
-    channel: Option<String>,
-    state: Option<String>,
-    r#type: Option<String>,
-    control_id: Option<String>,
-    code: Option<String>,
-    since_us: Option<i64>,
-    until_us: Option<i64>,
-    limit: Option<usize>,
-    after: Option<String>,
+    pub(super) query: Option<String>,
+    pub(super) channel: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) r#type: Option<String>,
+    pub(super) control_id: Option<String>,
+    pub(super) code: Option<String>,
+    pub(super) since_us: Option<i64>,
+    pub(super) until_us: Option<i64>,
+    pub(super) limit: Option<usize>,
+    pub(super) after: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 pub async fn messages(service: Service, call: Call<MessageMeta>, search: Search) -> Answer {
+    if search.query.is_some() {
+        return super::search::by_words(service, call, search).await;
+    }
     let state = search.state.as_deref().map(|text| {
         MessageState::parse(text)
             .ok_or_else(|| Problem::invalid(format!("`{text}` is no state of a message")))
@@ -119,8 +124,10 @@ pub async fn lookup(service: Service, call: Call<MessageSearch>, lookup: Lookup)
 #[serde(deny_unknown_fields)]
 pub struct ScanFor {
     text: String,
-    channel: String,
-    since_us: i64,
+    /// Where and when, as words of a search: `channel:`, `since:` and `until:`.
+    query: Option<String>,
+    channel: Option<String>,
+    since_us: Option<i64>,
     until_us: Option<i64>,
     reason: Option<String>,
 }
@@ -132,15 +139,36 @@ pub async fn scan(service: Service, call: Call<MessageSearch>, wanted: ScanFor) 
     if !(TEXT_MIN..=VALUE_MAX).contains(&wanted.text.len()) {
         return Err(Problem::invalid(format!("`text` has {TEXT_MIN} to {VALUE_MAX} bytes")));
     }
+    let within = wanted.query.as_deref().map(|query| scan_within(&service, query)).transpose()?;
+    let (channel, since_us, until_us) = within.unwrap_or_default();
+    let channel = maybe_name(wanted.channel.as_deref(), "channel")?.or(channel);
+    let missing = |what: &str| {
+        Problem::invalid(format!("a text is looked for in one channel and time: {what} is missing"))
+    };
     let scanned = Scanned {
         text: Phi::new(wanted.text),
-        channel: name(&wanted.channel, "channel")?,
-        since_us: wanted.since_us,
-        until_us: wanted.until_us.unwrap_or_else(|| service.now_us() + 1),
+        channel: channel.ok_or_else(|| missing("`channel`"))?,
+        since_us: wanted.since_us.or(since_us).ok_or_else(|| missing("`since_us`"))?,
+        until_us: wanted.until_us.or(until_us).unwrap_or_else(|| service.now_us() + 1),
     };
     let id = service.begin_scan(&call.permit, scanned, &Why::because(wanted.reason)).await?;
     Ok(Json(json!({ "id": id.to_string() })))
 }
+
+/// Where and when a text is looked for.
+fn scan_within(service: &Service, query: &str) -> Result<Within, Problem> {
+    let query = Query::parse(query).map_err(Problem::of_query)?;
+    let taken = [Word::Channel, Word::Since, Word::Until];
+    if query.words().any(|(word, _)| word.is_none_or(|word| !taken.contains(&word))) {
+        let title = "a text is looked for by `channel:`, `since:` and `until:` alone";
+        return Err(Problem::invalid(title));
+    }
+    let filter = service.asked(&query)?.filter;
+    Ok((filter.channel, filter.since_us, filter.until_us))
+}
+
+/// A channel, a time and another before which.
+type Within = (Option<Name>, Option<i64>, Option<i64>);
 
 /// A search that was begun.
 #[derive(Deserialize, JsonSchema)]
@@ -166,6 +194,7 @@ pub async fn scan_standing(service: Service, call: Call<MessageSearch>, one: One
     };
     let mut page = shape::page(&Messages { rows: standing.found, next: None });
     page["looked"] = json!(standing.looked);
+    page["of"] = json!(standing.of.max(standing.looked));
     page["unread"] = json!(standing.unread);
     page["ended"] = json!(ended);
     page["error"] = json!(error);
@@ -175,21 +204,6 @@ pub async fn scan_standing(service: Service, call: Call<MessageSearch>, one: One
 pub async fn end_scan(service: Service, call: Call<MessageSearch>, one: OneScan) -> Answer {
     service.end_scan(&call.permit, one.id()?)?;
     Ok(Json(json!({ "id": one.id })))
-}
-
-/// An id, or a control id.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Find {
-    id: String,
-}
-
-pub async fn message(service: Service, call: Call<MessageMeta>, find: Find) -> Answer {
-    let permit = &call.permit;
-    let detail = service.message(permit, &find.id).await?;
-    let revision = service.revision_of(permit, &detail).await?;
-    let errors = call.session.permit::<MessageError>().is_some();
-    Ok(Json(shape::detail(&detail, revision.as_ref(), errors)))
 }
 
 /// Which of a message's bodies, and why somebody looks.
@@ -222,7 +236,7 @@ pub async fn steps(service: Service, call: Call<MessageBody>, steps: Steps) -> A
     Ok(Json(shape::trace(&trace)))
 }
 
-fn message_id(text: &str) -> Result<MessageId, Problem> {
+pub(super) fn message_id(text: &str) -> Result<MessageId, Problem> {
     text.parse().map_err(|_| Problem::absent("message"))
 }
 

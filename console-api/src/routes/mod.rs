@@ -11,10 +11,12 @@ mod jobs;
 mod keys;
 mod look;
 mod openapi;
+mod page;
 mod people;
 mod queue;
 mod registry;
 mod retention;
+mod search;
 mod table;
 mod tokens;
 
@@ -47,6 +49,8 @@ pub fn table() -> Vec<Route> {
         of_searches(),
         jobs::routes(),
         queue::routes(),
+        search::routes(),
+        page::routes(),
         account::routes(),
         people::routes(),
         tokens::routes(),
@@ -122,13 +126,8 @@ fn of_channels() -> Vec<Route> {
         Route::get("/api/v1/channels", "The channels and their figures.", look::channels),
         Route::post(
             "/api/v1/messages/search",
-            "A page of messages, without their content.",
+            "A page of messages, without their content: those that fit every word of `query`, the newest first. Recorded when it holds a number of a patient, visit or order, by its kind.",
             look::messages,
-        ),
-        Route::post(
-            "/api/v1/messages/find",
-            "One message with its trace: by its id, or the newest with a control id.",
-            look::message,
         ),
         Route::post(
             "/api/v1/messages/body",

@@ -84,7 +84,10 @@ impl Service {
         let act = self.act(permit, "message.scan", &reason_needed(why)?);
         // That there is such a channel, before anything is begun.
         self.engine.store().bodies_before(permit.scope(), &wanted.channel, (0, 1)).await?;
+        let times = (wanted.since_us, wanted.until_us);
+        let of = self.engine.store().count_between(permit.scope(), &wanted.channel, times).await?;
         let (id, scan) = self.scans.begin(&act.actor.id, act.now_us)?;
+        scan.expects(of);
         let channel = Some(wanted.channel.to_string());
         let target = Target { kind: "search", id: Some(id.to_string()), channel };
         let store = self.engine.store();

@@ -226,9 +226,11 @@ impl Store {
     async fn take_tokens(&self, order: &Order, gone: &mut Tally) -> Result<(), StoreError> {
         let Order { channel, now_us, .. } = *order;
         let [_, rows_day] = self.days_gone(channel, now_us).await?;
+        let mut days = 0;
         while !gone.held {
             let day = self.inner.reader.row(slice::TOKEN_DAY, values![channel, rows_day]).await?;
             let Some(day) = day.map_or(Ok(None), |row| row.int_or_none(0))? else { break };
+            days += 1;
             for part in 0..TOKEN_PARTS {
                 let begin = part * (256 / TOKEN_PARTS);
                 let bound =
@@ -241,6 +243,11 @@ impl Store {
                     .await?;
                 gone.add(slice);
             }
+        }
+        if days > 0 && !gone.held {
+            let slice =
+                self.slice(channel, move |session| Box::pin(slice::blocks(session, channel)));
+            gone.add(slice.await?);
         }
         Ok(())
     }

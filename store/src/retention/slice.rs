@@ -60,6 +60,9 @@ statements! {
     /// The oldest day of which there is something to find messages by, before another.
     TOKEN_DAY = "select min(day) from search_tokens where channel = $1 and day < $2";
     TOKENS = "delete from search_tokens where channel = $1 and day = $2 and token >= $3 and token < $4";
+    /// Blocks whose messages have all left.
+    BLOCKS = "delete from search_blocks where channel = $1
+        and block < (select coalesce(min(m.seq), 9223372036854775807) from messages m where m.channel = $1) / 256";
     MESSAGES_GONE = "update retention set messages_seq = case when messages_seq < $2 then $2 else messages_seq end,
         messages_gone = messages_gone + $3, ran_us = $4 where channel = $1";
 }
@@ -219,6 +222,15 @@ async fn count(
 ) -> Result<i64, StoreError> {
     let row = row(session, statement, values![channel, after, to]).await?;
     row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// Takes out where messages that have left could be found by what is plain of them.
+pub(super) async fn blocks(session: &mut dyn Backend, channel: i64) -> Result<Gone, StoreError> {
+    if is_held(session, channel).await? {
+        return Ok(Gone { is_held: true, ..Gone::default() });
+    }
+    session.run(BLOCKS, values![channel]).await?;
+    Ok(Gone::default())
 }
 
 /// Takes out a part of what messages of a day could be found by: tokens that begin with some bytes.

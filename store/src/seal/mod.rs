@@ -52,6 +52,8 @@ pub(crate) enum Column {
     AuditKey = 10,
     /// `envelopes.passphrase`
     Passphrase = 11,
+    /// `saved_views.content`
+    SavedView = 12,
 }
 
 impl Column {
@@ -68,6 +70,7 @@ impl Column {
         (Column::Password, "users.password"),
         (Column::SecondFactor, "users.second_factor"),
         (Column::Passphrase, "envelopes.passphrase"),
+        (Column::SavedView, "saved_views.content"),
     ];
 
     /// What people are told when it does not open.
@@ -82,6 +85,7 @@ impl Column {
             Column::SecondFactor => "a second factor",
             Column::AuditKey => "a key of the audit log",
             Column::Passphrase => "a passphrase",
+            Column::SavedView => "a saved view",
         }
     }
 }

@@ -3,12 +3,20 @@
 //! Tokens are written after the messages, in slices between groups, so that receiving a message costs nothing for it. A value is looked up
 //! day by day, each a single place in the index; what two equal values tell whoever reads the store is that they are equal, on one day.
 
+mod ask;
+mod facts;
 mod find;
 mod scan;
+mod seek;
+mod texts;
+mod views;
 mod write;
 
+pub use ask::{Place, SearchFilter, SearchPage, Sender, WantedError};
+pub use facts::Facts;
 pub use find::FoundBy;
 pub use scan::WithBody;
+pub use views::{SavedView, ViewContent};
 pub use write::{Unindexed, Values};
 
 /// What a message can be found by.

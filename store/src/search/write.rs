@@ -1,8 +1,11 @@
 //! Takes messages up that are not in the index yet.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use phi::Phi;
 
+use super::facts::{BLOCK, Facts};
 use super::{DAY_US, SearchField, normal};
 use crate::backend::Done;
 use crate::error::StoreError;
@@ -14,7 +17,7 @@ use crate::store::Store;
 const SLICE: i64 = 200;
 
 statements! {
-    NEXT = "select m.seq, m.id, m.received_us, m.body from messages m
+    NEXT = "select m.seq, m.id, m.received_us, m.body, m.kind, m.application, m.facility, m.ack_code, m.origin, m.revision from messages m
         where m.channel = $1 and m.seq > (select coalesce(max(s.seq), 0) from search_marks s where s.channel = $1) order by m.seq limit $2";
     /// Many of a day at once: tokens one after the other in one value, numbers of messages as a list.
     PUT = "insert into search_tokens (channel, day, token, seq)
@@ -22,6 +25,10 @@ statements! {
         postgres: "insert into search_tokens (channel, day, token, seq)
         select $1, $2, substr($3::bytea, (t.n - 1)::int * 16 + 1, 16), t.seq
         from unnest(string_to_array($4, ',')::bigint[]) with ordinality t(seq, n) on conflict do nothing";
+    /// Where messages of a slice go.
+    TO = "select distinct m.seq, d.destination from messages m join deliveries d on d.message = m.id
+        where m.channel = $1 and m.seq >= $2 and m.seq <= $3";
+    PUT_FACT = "insert into search_blocks (channel, fact, block) values ($1, $2, $3) on conflict do nothing";
     MARK = "insert into search_marks (channel, seq) values ($1, $2) on conflict (channel) do update set seq = excluded.seq";
 }
 
@@ -33,6 +40,8 @@ pub struct Unindexed {
     pub received_us: i64,
     /// What was received; nothing when it does not open, or has left.
     pub body: Option<Phi<Bytes>>,
+    /// What is plain of it.
+    pub facts: Facts,
 }
 
 /// What a message can be found by.
@@ -43,6 +52,8 @@ pub struct Values {
     pub received_us: i64,
     /// Values, as they stand in it.
     pub values: Vec<(SearchField, Phi<String>)>,
+    /// What is plain of it, as it was given.
+    pub facts: Facts,
 }
 
 impl Store {
@@ -58,7 +69,17 @@ impl Store {
                 Err(StoreError::Unreadable(_)) => None,
                 Err(error) => return Err(error),
             };
-            next.push(Unindexed { seq: row.int(0)?, received_us: row.int(2)?, body });
+            let facts = Facts::of(&row, 4)?;
+            next.push(Unindexed { seq: row.int(0)?, received_us: row.int(2)?, body, facts });
+        }
+        let seqs = next.first().map(|one| one.seq).zip(next.last().map(|one| one.seq));
+        if let Some((first, last)) = seqs {
+            for row in reader.rows(TO, values![lease.channel().number(), first, last]).await? {
+                let seq = row.int(0)?;
+                if let Ok(at) = next.binary_search_by_key(&seq, |one| one.seq) {
+                    next[at].facts.goes_to(row.int(1)?);
+                }
+            }
         }
         Ok(next)
     }
@@ -68,7 +89,11 @@ impl Store {
         let channel = lease.channel().number();
         let Some(last) = found.iter().map(|one| one.seq).max() else { return Ok(()) };
         let mut rows = Vec::new();
-        for Values { seq, received_us, values } in &found {
+        let facts: BTreeSet<(String, i64)> = found
+            .iter()
+            .flat_map(|one| one.facts.all().map(|fact| (fact.to_owned(), one.seq / BLOCK)))
+            .collect();
+        for Values { seq, received_us, values, .. } in &found {
             for (field, value) in values {
                 let value = normal(value.expose_phi());
                 if !value.is_empty() {
@@ -94,6 +119,9 @@ impl Store {
                         let seqs: Vec<String> =
                             of_day.iter().map(|(.., seq)| seq.to_string()).collect();
                         session.run(PUT, values![channel, day, tokens, seqs.join(",")]).await?;
+                    }
+                    for (fact, block) in facts {
+                        session.run(PUT_FACT, values![channel, fact, block]).await?;
                     }
                     session.run(MARK, values![channel, last]).await?;
                     Ok(Done::new(()))

@@ -132,7 +132,7 @@ pub async fn body_of(api: &Api, id: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// The bytes of a body that was given as text in its own charset, or in hexadecimal.
-fn body_bytes(body: &Value) -> Option<Vec<u8>> {
+pub fn body_bytes(body: &Value) -> Option<Vec<u8>> {
     if let Some(hex) = body.get("hex").and_then(Value::as_str) {
         return HEXLOWER.decode(hex.as_bytes()).ok();
     }

@@ -203,7 +203,7 @@ fn history(visit: &Visit, detail: &Value) -> Markup {
         @else { table { caption { "The newest first" }
             thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What" } th scope="col" { "Why" } } }
             tbody { @for look in looks { tr {
-                td { (parts::exact(visit, look.int("at_us"))) }
+                th scope="row" { (parts::exact(visit, look.int("at_us"))) }
                 td { @if look.text("name").is_empty() { (look.text("actor")) } @else { (look.text("name")) } }
                 td { code { (look.text("action")) } }
                 td { @if look.text("reason").is_empty() { (look.text("purpose")) } @else { (look.text("reason")) } }

@@ -1,6 +1,8 @@
 //! The settings of `[alerts]`: from when on something is an alert, and who is told.
 
+use crate::diagnostics::Diagnostics;
 use crate::field::{Field, Kind};
+use crate::flow_limits::{Flows, GENERAL, OF_CHANNEL};
 use crate::item::Table;
 use crate::section::Section;
 
@@ -32,6 +34,8 @@ pub struct AlertLimits {
 pub struct Alerts {
     /// From when on something is an alert.
     pub limits: AlertLimits,
+    /// From when on what passes through channels is an alert.
+    pub flows: Flows,
     /// The tables of `[[alerts.sink]]`; whoever tells them reads them.
     pub sinks: Vec<Table>,
 }
@@ -53,6 +57,17 @@ pub(crate) const ALERT_FIELDS: &[Field] = &[
     Field::default("admin_acts", "Acts of administration of one person or program within an hour that are an alert.", COUNT, "50"),
     Field::default("views_day", "Bodies and steps that one person or program has read within 24 hours, and that are an alert.", COUNT, "500"),
     Field::default("views_minute", "Bodies and steps that one person or program may read within a minute; more are refused.", COUNT, "120"),
+    GENERAL[0],
+    GENERAL[1],
+    GENERAL[2],
+    GENERAL[3],
+    GENERAL[4],
+    Field::optional(
+        "channel",
+        "What is different for single channels, by their names, and when silence is an alert.",
+        Kind::Map(&Kind::Section(OF_CHANNEL)),
+    )
+    .examples(&["{ adt = { silence = \"30m\", days = \"mon-fri\", from = \"07:00\", to = \"19:00\" } }"]),
     Field::optional(
         "sink",
         "Who is told besides the log: `type = \"file\"` adds a line to a file, `type = \"webhook\"` posts to a system.",
@@ -63,7 +78,7 @@ pub(crate) const ALERT_FIELDS: &[Field] = &[
 
 impl Alerts {
     /// Takes the settings from a section read by [`ALERT_FIELDS`].
-    pub(crate) fn read(section: &Section<'_>) -> Option<Alerts> {
+    pub(crate) fn read(section: &Section<'_>, diags: &mut Diagnostics) -> Option<Alerts> {
         let count = |name: &str| u64::try_from(section.integer(name)?).ok();
         let limits = AlertLimits {
             failed_logins: count("failed_logins")?,
@@ -76,7 +91,8 @@ impl Alerts {
             views_day: count("views_day")?,
             views_minute: count("views_minute")?,
         };
-        Some(Alerts { limits, sinks: section.tables("sink").into_iter().cloned().collect() })
+        let flows = Flows::read(section, diags)?;
+        Some(Alerts { limits, flows, sinks: section.tables("sink").into_iter().cloned().collect() })
     }
 }
 

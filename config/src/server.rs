@@ -225,7 +225,7 @@ impl Server {
             retention: Retention::read(&retention, diags)?,
             backup: backup.transpose().ok()?,
             disk_reserve: limits.size("disk_reserve"),
-            alerts: Alerts::read(&alerts)?,
+            alerts: Alerts::read(&alerts, diags)?,
             applying: Applying::read(&applying),
             metrics: metrics.transpose().ok()?,
             syslog: section.table_of("syslog").cloned(),

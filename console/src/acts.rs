@@ -88,11 +88,6 @@ fn after(visit: &Visit, route: &str, answer: &Value) -> Response {
 
 /// What has been done, in a sentence.
 fn outcome(route: &str, answer: &Value) -> String {
-    if let Some(text) =
-        answer.get("sentence").or_else(|| answer.get("outcome")).and_then(Value::as_str)
-    {
-        return sentence(text);
-    }
     let count = answer.int("count");
     let refused = answer.list("refused");
     let but = match refused.first() {
@@ -121,9 +116,29 @@ fn outcome(route: &str, answer: &Value) -> String {
         "channels/revert" => {
             "The revision is in force again. The file still holds the other one.".to_owned()
         }
+        "destinations/test" => trial(answer),
+        "jobs/replay" => "The job has begun; it goes on when you leave this page.".to_owned(),
+        "jobs/pause" => "Paused.".to_owned(),
+        "jobs/resume" => "It goes on.".to_owned(),
+        "jobs/cancel" => "Cancelled. What it has done stays done.".to_owned(),
+        "sources/stop" => "Stopped. Senders are refused until somebody starts it.".to_owned(),
+        "sources/start" => "Started. It listens again.".to_owned(),
         "messages/scan/end" => "The search has ended.".to_owned(),
-        _ => "Done.".to_owned(),
+        _ => {
+            let said = answer.get("sentence").or_else(|| answer.get("outcome"));
+            said.and_then(Value::as_str).map_or_else(|| "Done.".to_owned(), sentence)
+        }
     }
+}
+
+/// The way to a destination, step by step.
+fn trial(answer: &Value) -> String {
+    let steps = answer.list("steps").iter().map(|step| {
+        let how = if step.flag("ok") { "well" } else { "NOT" };
+        format!("{}: {how}, {}.", step.text("step"), step.text("text"))
+    });
+    let begin = if answer.flag("ok") { "The way is clear. " } else { "The way is not clear. " };
+    begin.to_owned() + &steps.collect::<Vec<_>>().join(" ")
 }
 
 /// A new session, in which who they are was proven a moment ago.

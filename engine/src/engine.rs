@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::ack_ids::AckIds;
-use crate::alerts::Alerting;
+use crate::alerts::{Alerting, Pasts};
 use crate::backups::Backups;
 use crate::caution::Caution;
 use crate::clock::Clock;
@@ -106,6 +106,8 @@ pub(crate) struct Inner {
     pub sending: Sending,
     /// What waited when it was last looked at.
     pub looked: Looked,
+    /// Counters as they were a while ago.
+    pub pasts: Pasts,
     channels: Mutex<BTreeMap<Name, Arc<Running>>>,
     /// One change of what runs at a time.
     pub applying: tokio::sync::Mutex<()>,
@@ -184,6 +186,7 @@ impl Engine {
                 syslog: site.syslog.clone(),
                 sending: Sending::default(),
                 looked: Looked::default(),
+                pasts: Pasts::default(),
                 channels: Mutex::default(),
                 applying: tokio::sync::Mutex::default(),
                 tasks: Mutex::new(vec![watcher]),

@@ -126,7 +126,7 @@ impl Text {
 
 impl Engine {
     /// What waits, not older than [`FRESH`].
-    async fn looked(&self) -> Result<Arc<Status>, StoreError> {
+    pub(crate) async fn looked(&self) -> Result<Arc<Status>, StoreError> {
         let mut looked = self.inner.looked.0.lock().await;
         if let Some((at, status)) = &*looked
             && at.elapsed() < FRESH

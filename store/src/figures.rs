@@ -146,7 +146,8 @@ pub struct Commits {
 }
 
 impl Commits {
-    pub(crate) fn of(writers: usize) -> Commits {
+    /// Of so many writers.
+    pub fn of(writers: usize) -> Commits {
         Commits {
             took: Histogram::default(),
             items: AtomicU64::new(0),

@@ -18,8 +18,8 @@ pub async fn show(visit: &Visit) -> Outcome {
     let body = html! {
         p { a href={ "/channel?name=" (channel) } { (channel) } }
         h1 { (channel) " \u{2192} " (name) }
-        div #destination data-live { (standing(visit, channel, &one)) }
         (verbs(visit, channel, name, &one))
+        div #destination data-live { (standing(visit, channel, &one)) }
         @if let Some(queue) = &queue { (heads(visit, channel, name, queue)) }
         (discard_queue(visit, channel, name, &one))
         (test(visit, channel, name))

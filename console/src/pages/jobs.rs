@@ -50,7 +50,13 @@ pub async fn parts(visit: &Visit) -> Parts {
         return Ok(Vec::new());
     }
     let job = visit.ask("/api/v1/jobs/find", &json!({ "id": id })).await?;
-    Ok(vec![("job".to_owned(), progress(visit, &job))])
+    let mut parts = vec![("job".to_owned(), progress(visit, &job))];
+    if visit.field("after").is_empty() {
+        let asked = json!({ "id": id, "limit": PAGE });
+        let outcomes = visit.ask("/api/v1/jobs/outcomes", &asked).await?;
+        parts.push(("outcomes".to_owned(), came_of(id, &outcomes)));
+    }
+    Ok(parts)
 }
 
 async fn one(visit: &Visit, id: &str) -> Outcome {
@@ -58,14 +64,23 @@ async fn one(visit: &Visit, id: &str) -> Outcome {
     let after = Some(visit.field("after")).filter(|after| !after.is_empty());
     let asked = json!({ "id": id, "after": after, "limit": PAGE });
     let outcomes = visit.ask("/api/v1/jobs/outcomes", &asked).await?;
-    let next = outcomes.text("next");
     let body = html! {
         p { a href="/jobs" { "Jobs" } }
         h1 { "Job: " (job.text("kind")) }
         div #job data-live { (progress(visit, &job)) }
         h2 { "What has come of each" }
+        div #outcomes data-live { (came_of(id, &outcomes)) }
+        (parts::command(&[format!("hilum job show {id}"), format!("hilum job wait {id}")], "POST /api/v1/jobs/find, /api/v1/jobs/outcomes"))
+    };
+    Ok(Sheet::new(format!("{} - Job", job.text("state")), body).into())
+}
+
+/// The outcomes of a page.
+fn came_of(id: &str, outcomes: &Value) -> Markup {
+    let next = outcomes.text("next");
+    html! {
         @let list = outcomes.list("outcomes");
-        @if list.is_empty() { (parts::empty("Nothing has been done yet.", html! { a href=(visit.here) { "Look again" } })) } @else {
+        @if list.is_empty() { (parts::empty("Nothing has been done yet.", html! { "It appears here by itself, or when the page is opened again." })) } @else {
             div.wide tabindex="0" role="region" aria-labelledby="outcomes-caption" {
                 table.rows {
                     caption #outcomes-caption { "In the order in which they came" }
@@ -80,9 +95,7 @@ async fn one(visit: &Visit, id: &str) -> Outcome {
             }
             @if !next.is_empty() { p { a.main href={ "/jobs?id=" (id) "&after=" (next) } { "More" } } }
         }
-        (parts::command(&[format!("hilum job show {id}"), format!("hilum job wait {id}")], "POST /api/v1/jobs/find, /api/v1/jobs/outcomes"))
-    };
-    Ok(Sheet::new(format!("{} - Job", job.text("state")), body).into())
+    }
 }
 
 fn progress(visit: &Visit, job: &Value) -> Markup {

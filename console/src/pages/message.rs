@@ -106,7 +106,6 @@ fn timeline(visit: &Visit, detail: &Value) -> Markup {
             h2 #timeline-title { "Timeline" }
             ol { @for one in detail.list("timeline") { li {
                 time { (parts::clock(visit, one.int("at_us"))) } " "
-                @if !one.text("destination").is_empty() { strong { (one.text("destination")) } " " }
                 (one.text("text"))
             } } }
         }

@@ -9,6 +9,7 @@ use store::{
 
 use super::Alerting;
 use super::clock_step::ClockStep;
+use super::flow;
 use super::rules::{Rule, rule};
 use crate::certificates::{Accepted, CertificateStatus};
 use crate::disk::Disk;
@@ -73,12 +74,12 @@ const UNCHECKED_HOURS: i64 = 26;
 
 /// Something that is so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Finding {
+pub(super) struct Finding {
     /// What it is about; the node is put before it.
-    object: String,
-    channel: Option<String>,
-    severity: Severity,
-    text: String,
+    pub object: String,
+    pub channel: Option<String>,
+    pub severity: Severity,
+    pub text: String,
 }
 
 /// The file outside the store, when nothing can be written to it.
@@ -167,6 +168,20 @@ async fn round(engine: &Engine, clock: &mut ClockStep) -> Result<(), StoreError>
     for Condition { kind, look } in CONDITIONS {
         let Some(rule) = rule(kind) else { continue };
         compare(rule, look(engine), &known, (node, now_us), &mut changes);
+    }
+    let status = engine.looked().await?;
+    let is_open = |kind: &str, object: &str| {
+        let object = format!("{}{object}", prefix(node));
+        known.iter().any(|alert| alert.kind == kind && alert.object == object)
+    };
+    let mut flowing = flow::look(engine, &status, &is_open);
+    for kind in flow::KINDS {
+        let Some(rule) = rule(kind) else { continue };
+        let (own, others) = flowing.into_iter().partition(|(one, _)| *one == kind);
+        flowing = others;
+        let own: Vec<(&str, Finding)> = own;
+        let own = own.into_iter().map(|(_, finding)| finding).collect();
+        compare(rule, own, &known, (node, now_us), &mut changes);
     }
     let back = clock.look(now_us, Instant::now());
     let step = back.zip(rule("clock.step")).map(|(back, rule)| stepped(rule, back, node, now_us));
@@ -436,7 +451,8 @@ mod tests {
         let conditions =
             super::super::RULES.iter().filter(|rule| matches!(rule.sees, Sees::Condition));
         for rule in conditions.filter(|rule| rule.kind != "clock.step") {
-            assert!(CONDITIONS.iter().any(|one| one.kind == rule.kind), "{}", rule.kind);
+            let looked = CONDITIONS.iter().any(|one| one.kind == rule.kind);
+            assert!(looked || flow::KINDS.contains(&rule.kind), "{}", rule.kind);
         }
     }
 

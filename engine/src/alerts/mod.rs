@@ -6,6 +6,7 @@
 mod clock_step;
 mod conditions;
 mod detector;
+mod flow;
 mod record;
 mod rules;
 mod sinks;
@@ -24,6 +25,7 @@ use tokio::sync::Notify;
 
 use crate::engine::Engine;
 
+pub(crate) use flow::Pasts;
 pub use rules::{RULES, Rule};
 pub(crate) use sinks::{SINK_FIELDS, read_all};
 pub use sinks::{SINKS, SinkSettings};

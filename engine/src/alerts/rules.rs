@@ -363,6 +363,51 @@ pub const RULES: &[Rule] = &[
         ),
     ),
     condition(
+        "queue.depth",
+        Severity::High,
+        "So many deliveries wait at a destination as `depth` says. Ends when it is clearly less.",
+    ),
+    condition(
+        "queue.age",
+        Severity::High,
+        "The oldest delivery at a destination is as old as `age` says. Ends when it is clearly younger.",
+    ),
+    condition(
+        "destination.down",
+        Severity::Critical,
+        "A destination cannot be reached for as long as `down` says. Ends when it can.",
+    ),
+    condition(
+        "dead.letters",
+        Severity::High,
+        "A destination has as many dead letters as `dead` says. Ends when they are replayed or discarded.",
+    ),
+    condition(
+        "source.silent",
+        Severity::High,
+        "Nothing has come to a channel for as long as its `silence` says, within its days and hours. Ends with the next message.",
+    ),
+    condition(
+        "source.full",
+        Severity::High,
+        "Connections of senders were refused within five minutes because as many are open as may be. Ends five minutes after the last.",
+    ),
+    condition(
+        "nack.sent",
+        Severity::High,
+        "Of the answers to senders within five minutes as many were negative as `negative` says, and at least ten. Ends when it is clearly less.",
+    ),
+    condition(
+        "nack.received",
+        Severity::High,
+        "Of the answers of a receiver within five minutes as many were negative as `negative` says, and at least ten. Ends when it is clearly less.",
+    ),
+    condition(
+        "commit.slow",
+        Severity::High,
+        "Five of a hundred commits of the store have taken half a second or more within five minutes. Ends when they are clearly faster.",
+    ),
+    condition(
         "audit.anchor",
         Severity::Critical,
         "Checkpoints of the audit log cannot be written to the file outside the store. Ends when they can.",

@@ -18,9 +18,9 @@ use crate::syslog::SyslogStanding;
 
 /// How often they are looked at.
 const EVERY: Duration = Duration::from_secs(5);
-/// Days before the end of a certificate and of a revocation list (security.md 2.14).
-const CERTIFICATE_SOON_DAYS: i64 = 21;
-const CERTIFICATE_NOW_DAYS: i64 = 7;
+/// Days before the end of a certificate, each worse than the one before (decisions.md 10), and of a revocation list.
+const CERTIFICATE_DAYS: [(i64, Severity); 4] =
+    [(1, Severity::Critical), (7, Severity::High), (14, Severity::Medium), (30, Severity::Low)];
 const LIST_NOW_DAYS: i64 = 2;
 /// Alerts of one page.
 const PAGE: usize = 1_000;
@@ -274,14 +274,12 @@ fn disk(disk: &Disk) -> Vec<Finding> {
 }
 
 fn certificates(all: &[CertificateStatus]) -> Vec<Finding> {
-    let ending = all.iter().filter(|one| {
-        one.facts.role != CertificateRole::RevocationList && one.days < CERTIFICATE_SOON_DAYS
+    let ending = all.iter().filter(|one| one.facts.role != CertificateRole::RevocationList);
+    let graded = ending.filter_map(|one| {
+        let grade = CERTIFICATE_DAYS.iter().find(|(days, _)| one.days <= *days);
+        grade.map(|(_, severity)| ends(one, *severity))
     });
-    let grade = |one: &CertificateStatus| match one.days < CERTIFICATE_NOW_DAYS {
-        true => Severity::High,
-        false => Severity::Medium,
-    };
-    ending.map(|one| ends(one, grade(one))).collect()
+    graded.collect()
 }
 
 fn lists(all: &[CertificateStatus]) -> Vec<Finding> {
@@ -351,11 +349,12 @@ mod tests {
     #[test]
     fn a_certificate_is_an_alert_before_it_ends_and_a_worse_one_at_the_end() {
         for (role, days, expected) in [
-            (CertificateRole::Own, 21, vec![]),
-            (CertificateRole::Own, 20, vec![Severity::Medium]),
-            (CertificateRole::Authority, 7, vec![Severity::Medium]),
-            (CertificateRole::Own, 6, vec![Severity::High]),
-            (CertificateRole::Own, -3, vec![Severity::High]),
+            (CertificateRole::Own, 31, vec![]),
+            (CertificateRole::Own, 30, vec![Severity::Low]),
+            (CertificateRole::Own, 14, vec![Severity::Medium]),
+            (CertificateRole::Authority, 7, vec![Severity::High]),
+            (CertificateRole::Own, 1, vec![Severity::Critical]),
+            (CertificateRole::Own, -3, vec![Severity::Critical]),
             (CertificateRole::RevocationList, 1, vec![]),
         ] {
             assert_eq!(severities(&certificates(&[status(role, days)])), expected, "{days}");

@@ -440,7 +440,7 @@ pub const RULES: &[Rule] = &[
     condition(
         "certificate.ends",
         Severity::High,
-        "A certificate or authority in use ends in less than 21 days (medium) or 7 days (high). Ends when it is renewed.",
+        "A certificate or authority in use ends in 30 days (low), 14 (medium), 7 (high) or 1 (critical). Ends when it is renewed.",
     ),
     condition(
         "crl.ends",

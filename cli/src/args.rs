@@ -68,8 +68,8 @@ pub enum Verb {
     Scan(Scan),
     /// Show one message: its trace from bytes to disposition
     Message(Message),
-    /// List dead letters by destination and error
-    Dead(Dead),
+    /// List dead letters by destination and error, or those of one error
+    Dead(acts::Dead),
     /// Send messages or dead letters again
     Replay(acts::Replay),
     /// End deliveries without sending them
@@ -519,18 +519,6 @@ pub struct Message {
     /// Show what each step did (recorded in the audit log)
     #[arg(long)]
     pub steps: bool,
-}
-
-#[derive(Args)]
-pub struct Dead {
-    #[command(flatten)]
-    pub target: Target,
-    /// Only this channel
-    #[arg(long)]
-    pub channel: Option<String>,
-    /// Only this destination
-    #[arg(long)]
-    pub destination: Option<String>,
 }
 
 #[derive(Args)]

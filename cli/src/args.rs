@@ -71,8 +71,8 @@ pub enum Verb {
     Message(messages::Message),
     /// The searches that are kept
     Views(messages::Views),
-    /// List dead letters by destination and error
-    Dead(Dead),
+    /// List dead letters by destination and error, or those of one error
+    Dead(acts::Dead),
     /// Send messages or dead letters again
     Replay(acts::Replay),
     /// End deliveries without sending them
@@ -439,18 +439,6 @@ pub struct Execute {
     pub approval: Option<String>,
     #[command(flatten)]
     pub target: Target,
-}
-
-#[derive(Args)]
-pub struct Dead {
-    #[command(flatten)]
-    pub target: Target,
-    /// Only this channel
-    #[arg(long)]
-    pub channel: Option<String>,
-    /// Only this destination
-    #[arg(long)]
-    pub destination: Option<String>,
 }
 
 #[derive(Args)]

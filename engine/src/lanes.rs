@@ -8,6 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use store::LaneKey;
 
+mod heads;
+
+pub use heads::{LaneHead, Stands};
+
 /// At most this many deliveries of a lane are sent and not yet settled on disk (decisions.md 2).
 pub const IN_DOUBT_MAX: usize = 32;
 
@@ -88,29 +92,6 @@ pub enum Removal<T> {
     Absent,
 }
 
-/// A delivery that no other one is in front of.
-pub struct LaneHead<'a, T> {
-    /// Which one.
-    pub item: &'a T,
-    /// What it does.
-    pub stands: Stands,
-    /// Deliveries of its longest lane that are in memory, itself among them.
-    pub length: usize,
-}
-
-/// What a delivery at the head of its lanes does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stands {
-    /// It goes as soon as somebody is free.
-    Ready,
-    /// It is being sent.
-    Sending,
-    /// Not before this time, in microseconds.
-    Waiting(i64),
-    /// A person stopped it.
-    Held,
-}
-
 /// The ordered deliveries of one destination that are in memory.
 pub struct Lanes<T> {
     entries: BTreeMap<Position, Entry<T>>,
@@ -121,25 +102,6 @@ pub struct Lanes<T> {
     /// Deliveries whose keys follow another definition: they wait until all before them are final.
     later: VecDeque<Arrival<T>>,
     in_doubt: usize,
-}
-
-fn stands(state: State) -> Stands {
-    match state {
-        State::Queued | State::Runnable => Stands::Ready,
-        State::Sending => Stands::Sending,
-        State::Waiting(at) => Stands::Waiting(at),
-        State::Held => Stands::Held,
-    }
-}
-
-impl<T> Arrival<T> {
-    fn stands(&self) -> Stands {
-        match (self.held, self.not_before_us) {
-            (true, _) => Stands::Held,
-            (false, Some(at)) => Stands::Waiting(at),
-            (false, None) => Stands::Ready,
-        }
-    }
 }
 
 /// A delivery as it was pushed.
@@ -293,62 +255,6 @@ impl<T: Ordered + Clone> Lanes<T> {
         Removal::Removed(entry.item)
     }
 
-    /// Takes everything up to a number out that is not being sent; `later` too.
-    pub fn remove_until(&mut self, seq: i64) -> Vec<(T, Stands)> {
-        let mut removed = Vec::new();
-        let (out, stay): (VecDeque<_>, VecDeque<_>) =
-            self.later.drain(..).partition(|later| later.item.position().seq <= seq);
-        self.later = stay;
-        removed.extend(out.into_iter().map(|later| {
-            let stands = later.stands();
-            (later.item, stands)
-        }));
-        let free = self.entries.iter().filter(|(_, entry)| entry.state != State::Sending);
-        let free: Vec<Position> = free
-            .map(|(position, _)| *position)
-            .take_while(|position| position.seq <= seq)
-            .collect();
-        for position in free {
-            if let Some(entry) = self.take(position) {
-                self.consider_heads(entry.item.keys());
-                removed.push((entry.item, stands(entry.state)));
-            }
-        }
-        self.next_scheme();
-        removed
-    }
-
-    /// What a delivery in memory does.
-    pub fn stands(&self, matches: impl Fn(&T) -> bool) -> Option<Stands> {
-        let later = self.later.iter().find(|later| matches(&later.item)).map(Arrival::stands);
-        let found = self.entries.values().find(|entry| matches(&entry.item));
-        later.or(found.map(|entry| stands(entry.state)))
-    }
-
-    /// The deliveries that no other one is in front of, oldest first.
-    pub fn heads(&self) -> Vec<LaneHead<'_, T>> {
-        let is_head = |position: &Position, item: &T| {
-            let lanes = item.keys().iter().map(|key| self.lanes.get(key));
-            lanes.flatten().all(|lane| lane.queue.front() == Some(position))
-        };
-        let heads = self.entries.iter().filter(|(position, entry)| is_head(position, &entry.item));
-        heads
-            .map(|(_, entry)| {
-                let lanes = entry.item.keys().iter().filter_map(|key| self.lanes.get(key));
-                LaneHead {
-                    item: &entry.item,
-                    stands: stands(entry.state),
-                    length: lanes.map(|lane| lane.queue.len()).max().unwrap_or(1),
-                }
-            })
-            .collect()
-    }
-
-    /// Lanes with something in them.
-    pub fn lanes(&self) -> usize {
-        self.lanes.values().filter(|lane| !lane.queue.is_empty()).count()
-    }
-
     /// Deliveries in memory, those being sent among them.
     pub fn len(&self) -> usize {
         self.entries.len() + self.later.len()
@@ -451,11 +357,11 @@ impl<T: Ordered + Clone> Lanes<T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[derive(Clone, Debug, PartialEq, Eq)]
-    struct Fake(i64, Vec<LaneKey>, u16);
+    pub(super) struct Fake(pub(super) i64, Vec<LaneKey>, u16);
 
     impl Ordered for Fake {
         fn position(&self) -> Position {
@@ -473,11 +379,11 @@ mod tests {
         LaneKey([n; 16])
     }
 
-    fn item(seq: i64, keys: &[u8]) -> Fake {
+    pub(super) fn item(seq: i64, keys: &[u8]) -> Fake {
         Fake(seq, keys.iter().map(|k| key(*k)).collect(), 1)
     }
 
-    fn lanes(items: &[(i64, &[u8])]) -> Lanes<Fake> {
+    pub(super) fn lanes(items: &[(i64, &[u8])]) -> Lanes<Fake> {
         let mut lanes = Lanes::new();
         for (seq, keys) in items {
             lanes.push(item(*seq, keys), false, None);
@@ -485,7 +391,7 @@ mod tests {
         lanes
     }
 
-    fn started(lanes: &mut Lanes<Fake>) -> Vec<i64> {
+    pub(super) fn started(lanes: &mut Lanes<Fake>) -> Vec<i64> {
         let mut out = Vec::new();
         while let Next::Start(item) = lanes.start(0) {
             out.push(item.0);
@@ -493,7 +399,7 @@ mod tests {
         out
     }
 
-    fn at(seq: i64) -> Position {
+    pub(super) fn at(seq: i64) -> Position {
         Position { seq, part: 1 }
     }
 

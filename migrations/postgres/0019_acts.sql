@@ -89,6 +89,23 @@ begin
     perform dead_letter_added(new.channel, new.destination, new.reason_code, new.reason_step, new.signature);
     return null;
 end $$;
+-- Many rows may come with one statement, such as those of a copy: they are counted together.
+create function deliveries_dead_counted() returns trigger language plpgsql as $$
+begin
+    insert into dead_groups (channel, destination, code, step, signature, n)
+        select channel, destination, coalesce(reason_code, ''), coalesce(reason_step, -1), coalesce(signature, ''::bytea), count(*)
+        from made where state = 21 and superseded_by is null group by 1, 2, 3, 4, 5
+        on conflict (channel, destination, code, step, signature) do update set n = dead_groups.n + excluded.n;
+    return null;
+end $$;
+create function messages_failed_counted() returns trigger language plpgsql as $$
+begin
+    insert into dead_groups (channel, destination, code, step, signature, n)
+        select channel, 0, reason_code, coalesce(reason_step, -1), coalesce(signature, ''::bytea), count(*)
+        from made where disposition = 25 and reason_code is not null and superseded_by is null group by 1, 3, 4, 5
+        on conflict (channel, destination, code, step, signature) do update set n = dead_groups.n + excluded.n;
+    return null;
+end $$;
 create function delivery_dead_taken() returns trigger language plpgsql as $$
 begin
     perform dead_letter_taken(old.channel, old.destination, old.reason_code, old.reason_step, old.signature);
@@ -104,8 +121,8 @@ begin
     perform dead_letter_taken(old.channel, 0, old.reason_code, old.reason_step, old.signature);
     return null;
 end $$;
-create trigger deliveries_dead_made after insert on deliveries for each row
-    when (new.state = 21 and new.superseded_by is null) execute function delivery_dead_added();
+create trigger deliveries_dead_made after insert on deliveries referencing new table as made for each statement
+    execute function deliveries_dead_counted();
 create trigger deliveries_dead_added after update of state, superseded_by on deliveries for each row
     when (new.state = 21 and new.superseded_by is null and not (old.state = 21 and old.superseded_by is null))
     execute function delivery_dead_added();
@@ -114,8 +131,8 @@ create trigger deliveries_dead_taken after update of state, superseded_by on del
     execute function delivery_dead_taken();
 create trigger deliveries_dead_gone after delete on deliveries for each row
     when (old.state = 21 and old.superseded_by is null) execute function delivery_dead_taken();
-create trigger messages_failed_made after insert on messages for each row
-    when (new.disposition = 25 and new.reason_code is not null and new.superseded_by is null) execute function message_failed_added();
+create trigger messages_failed_made after insert on messages referencing new table as made for each statement
+    execute function messages_failed_counted();
 create trigger messages_failed_added after update of disposition, reason_code, superseded_by on messages for each row
     when (new.disposition = 25 and new.reason_code is not null and new.superseded_by is null
     and not (old.disposition = 25 and old.reason_code is not null and old.superseded_by is null)) execute function message_failed_added();

@@ -1,7 +1,7 @@
 //! Jobs: many dead letters sent again one after the other, in order, once each, over kills and restarts.
 
 use crate::parts::{on_both_stores, to};
-use hilum_tests::admin::Admin;
+use hilum_tests::admin::{Admin, claim};
 use hilum_tests::engine::Engine;
 use hilum_tests::message;
 use hilum_tests::receiver::{Behaviour, Receiver};
@@ -77,6 +77,18 @@ fn a_bulk_replay_keeps_the_order_and_says_what_became_of_each(store: Store) {
     let raw = [&["replay"], &GROUP[..], &["--preview", "--raw"]].concat();
     let raw = dead.site.json(&raw);
     assert_eq!((&raw["looked"], &raw["differ"]), (&json!(30), &json!(0)), "{raw}");
+
+    let group = &dead.site.json(&["dead"])["groups"][0];
+    let word = group["error"].as_str().unwrap();
+    assert_eq!(group["sentence"], "the receiver refuses what is in the message");
+    let verb =
+        ["dead", "--channel", "adt", "--destination", "lab", "--error", word, "--limit", "20"];
+    let page = dead.site.json(&verb);
+    let next = page["next"].as_str().unwrap();
+    let rest = dead.site.json(&[&verb[..], &["--after", next]].concat());
+    let listed = [&page, &rest].into_iter().flat_map(|page| page["letters"].as_array().unwrap());
+    let listed: Vec<&str> = listed.map(|one| one["control_id"].as_str().unwrap()).collect();
+    assert_eq!((listed, &rest["next"]), (ids(30).iter().map(|id| &**id).collect(), &Value::Null));
 
     let id = dead.begin("1000", &["--token", "once"]);
     assert_eq!(dead.begin("1000", &["--token", "once"]), id, "a double click is one job");
@@ -187,4 +199,49 @@ fn a_job_is_for_whoever_may_and_has_looked() {
         dead.receiver.control_ids().contains(&"LATER".to_owned()).then_some(())
     });
     dead.engine.stop();
+}
+
+/// More than a thousand need somebody else who agrees, once, to just this.
+#[test]
+fn a_job_of_very_many_needs_a_second_person() {
+    const COUNT: usize = 1_001;
+    let site = Site::new(Store::Sqlite);
+    let receiver = Receiver::with(|_, _| Behaviour::Say("AE"));
+    let feed = site.feed("adt", "", &to("lab", &receiver, ""));
+    let server = std::fs::read_to_string(site.path("server.toml")).unwrap();
+    site.write("server.toml", &server.replace("[api]\n", "[api]\napprovals = \"always\"\n"));
+    let engine = site.serve();
+    let mut sender = Connection::to(feed);
+    for id in ids(COUNT) {
+        sender.accepted(&message::adt(&id, "P1"));
+    }
+    site.wait_final("adt", COUNT as u64);
+    let nobody = Admin::at(site.api());
+    let token = std::fs::read_to_string(site.data().join("setup-token")).unwrap();
+    let (owner, _) = claim(&nobody, token.trim());
+    let ask = |approval: Option<&str>, rate: u32| {
+        let request = json!({
+            "channel": "adt", "destination": "lab", "reason": "mended", "count": COUNT, "token": "t",
+            "rate_per_second": rate, "approval": approval,
+        });
+        owner.ask("POST", "/api/v1/jobs/replay", Some(&request))
+    };
+    let preview = json!({ "channel": "adt", "destination": "lab" });
+    let preview = owner.post("/api/v1/replay/preview", preview);
+    assert_eq!(
+        (&preview["needs_fresh"], &preview["needs_approval"]),
+        (&json!(false), &json!(true))
+    );
+    let asked = ask(None, 1);
+    assert_eq!((asked.status, asked.code()), (409, "approval_needed"), "{asked:?}");
+    let all = site.json(&["approval", "list"]);
+    let id = all["approvals"][0]["id"].as_str().unwrap();
+    assert_eq!(site.verb(&["approval", "approve", id, "-m", "agreed"]).code, Some(0));
+    let begun = ask(Some(id), 1);
+    assert_eq!(begun.status, 200, "{begun:?}");
+    let again = ask(None, 1);
+    assert_eq!((&again.body["id"], &again.body["repeated"]), (&begun.body["id"], &json!(true)));
+    let cancel = json!({ "id": begun.body["id"], "reason": "enough" });
+    assert_eq!(owner.post("/api/v1/jobs/cancel", cancel)["total"], COUNT);
+    engine.stop();
 }

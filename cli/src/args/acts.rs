@@ -6,6 +6,27 @@ use clap::{Args, Subcommand};
 
 use super::{Query, Target};
 
+#[derive(Args)]
+pub struct Dead {
+    #[command(flatten)]
+    pub target: Target,
+    /// Only this channel
+    #[arg(long)]
+    pub channel: Option<String>,
+    /// Only this destination
+    #[arg(long)]
+    pub destination: Option<String>,
+    /// The letters with this error one by one, as the groups name it; needs `--channel`
+    #[arg(long, requires = "channel")]
+    pub error: Option<String>,
+    /// Letters
+    #[arg(long, default_value_t = 100, requires = "error")]
+    pub limit: u32,
+    /// Continue behind this letter
+    #[arg(long, value_name = "ID", requires = "error")]
+    pub after: Option<String>,
+}
+
 /// Which messages or dead letters an act is for.
 #[derive(Args)]
 pub struct Selection {

@@ -4,19 +4,50 @@ use serde_json::{Value, json};
 
 use crate::answer::{list, maybe, number, safe, text};
 use crate::api::Api;
-use crate::args::acts::{AsJob, Discard, Replay, Selection};
-use crate::args::{Dead, Format, Target};
+use crate::args::acts::{AsJob, Dead, Discard, Replay, Selection};
+use crate::args::{Format, Target};
 use crate::exit::{Code, Failure, Outcome};
 use crate::say;
 use crate::table::{Table, time};
 
 /// Runs `hilum dead`.
 pub async fn list_groups(args: Dead) -> Outcome {
+    if args.error.is_some() {
+        return list_letters(args).await;
+    }
     let filter = json!({ "channel": args.channel, "destination": args.destination });
     let answer = Api::of(&args.target)?.post("/api/v1/dead/search", &filter).await?;
     match args.target.format {
         Format::Json => say::data(&format!("{answer:#}\n")),
         Format::Text => show(&answer),
+    }
+    Ok(())
+}
+
+async fn list_letters(args: Dead) -> Outcome {
+    let asked = json!({
+        "channel": args.channel, "destination": args.destination, "error": args.error,
+        "after": args.after, "limit": args.limit,
+    });
+    let answer = Api::of(&args.target)?.post("/api/v1/dead/letters", &asked).await?;
+    if args.target.format == Format::Json {
+        say::data(&format!("{answer:#}\n"));
+        return Ok(());
+    }
+    let mut table = Table::new(&["ID", "CONTROL ID", "TYPE", "RECEIVED", "DIED", "#TRIES"]);
+    for letter in list(&answer, "letters") {
+        table.row(vec![
+            text(letter, "id").to_owned(),
+            safe(text(letter, "control_id")),
+            safe(text(letter, "type")),
+            time(maybe(letter, "received_us")),
+            time(maybe(letter, "died_us")),
+            number(letter, "tries").to_string(),
+        ]);
+    }
+    say::data(&table.render());
+    if let Some(next) = answer.get("next").and_then(Value::as_str) {
+        say::talk(&format!("more: `--after {next}`"));
     }
     Ok(())
 }

@@ -73,6 +73,8 @@ pub struct Server {
     pub applying: Applying,
     /// Where figures are asked for; nowhere when it is left out.
     pub metrics: Option<Metrics>,
+    /// The table of `[telemetry]`; whoever posts there reads it.
+    pub telemetry: Option<Table>,
     /// The table of `[syslog]`; whoever sends there reads it.
     pub syslog: Option<Table>,
 }
@@ -97,6 +99,7 @@ pub const SERVER_FIELDS: &[Field] = &[
     Field::optional("limits", "What the engine may use.", Kind::Section(LIMIT_FIELDS)),
     Field::optional("apply", "What is looked at before a channel is put into force.", Kind::Section(APPLY_FIELDS)),
     Field::optional("metrics", "Where a monitoring system asks for figures, and whether the engine is well.", Kind::Section(METRICS_FIELDS)),
+    Field::optional("telemetry", "Where traces are posted, for OpenTelemetry; nowhere when it is left out.", Kind::Table("telemetry")),
     Field::optional("syslog", "Where the audit log and the engine's own are sent besides.", Kind::Table("syslog")),
     Field::optional("alerts", "What somebody should look at, and who is told.", Kind::Section(ALERT_FIELDS)),
 ];
@@ -228,6 +231,7 @@ impl Server {
             alerts: Alerts::read(&alerts, diags)?,
             applying: Applying::read(&applying),
             metrics: metrics.transpose().ok()?,
+            telemetry: section.table_of("telemetry").cloned(),
             syslog: section.table_of("syslog").cloned(),
         };
         let accepted = server.check_key(&engine, &store, diags);

@@ -13,7 +13,7 @@ use store::{
 use crate::acts::ActError;
 use crate::decide::Undecided;
 use crate::engine::Engine;
-use crate::inlet::header;
+use crate::header::header;
 use crate::replay::{decide_now, destinations, narrow, read_back};
 use crate::running::Running;
 

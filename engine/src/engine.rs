@@ -36,6 +36,7 @@ use crate::site::Site;
 use crate::start_error::StartError;
 use crate::store_key::KeyJobs;
 use crate::syslog::Sending;
+use crate::traces::Traces;
 
 /// What is worth a warning until server.toml says it.
 const KEY_MOVED: &str =
@@ -104,6 +105,8 @@ pub(crate) struct Inner {
     /// Where the audit log and the engine's own go besides.
     pub syslog: Option<SyslogSettings>,
     pub sending: Sending,
+    /// Where traces are posted.
+    pub telemetry: Option<connectors::http::TracesSettings>,
     /// What waited when it was last looked at.
     pub looked: Looked,
     /// Counters as they were a while ago.
@@ -160,6 +163,7 @@ impl Engine {
             ack_ids: Arc::new(AckIds::since(started_us)),
             profile: site.server.profile,
             inlets: Inlets::default(),
+            traces: Traces::default(),
         };
         let (disk_sender, disk) = watch::channel(first_look(&site)?);
         let folder = disk_folder(&site);
@@ -184,6 +188,7 @@ impl Engine {
                 disk,
                 alerting: Alerting::new(&site.alert_sinks),
                 syslog: site.syslog.clone(),
+                telemetry: site.telemetry.clone(),
                 sending: Sending::default(),
                 looked: Looked::default(),
                 pasts: Pasts::default(),

@@ -26,6 +26,7 @@ use crate::figures::Taken;
 use crate::flow::{Load, Valve};
 use crate::gate::Gate;
 use crate::handing::{ChannelGate, Deferring, Handing, hand_over, lock};
+use crate::header::header;
 use crate::impostors::Impostors;
 use crate::inlets::Inlets;
 use crate::last_words::{LastWords, Slot};
@@ -33,6 +34,7 @@ use crate::late::{Late, Told, Work};
 use crate::outbound::Outbound;
 use crate::plan::{Plan, Route};
 use crate::speaker;
+use crate::traces::{Span, Traces};
 
 /// What one channel's sources, programs and lanes share.
 pub struct Inlet {
@@ -50,6 +52,7 @@ pub struct Inlet {
     peer_mismatches: AtomicU64,
     impostors: Impostors,
     taken: Arc<Taken>,
+    traces: Traces,
     /// Something that an owed acknowledgement may have waited for has happened.
     owed: Arc<Notify>,
     /// Counts the acknowledgements that have come in.
@@ -79,6 +82,8 @@ pub struct Shared {
     pub profile: Profile,
     /// The running channels, for those that hand messages to them.
     pub inlets: Inlets,
+    /// Where spans are given.
+    pub(crate) traces: Traces,
 }
 
 impl Inlet {
@@ -105,6 +110,7 @@ impl Inlet {
             peer_mismatches: AtomicU64::new(0),
             impostors: Impostors::default(),
             taken: Arc::default(),
+            traces: shared.traces.clone(),
             owed,
             acks: watch::Sender::new(0),
         }
@@ -397,11 +403,15 @@ impl Inlet {
         let Decided { decision, parcels, watched, .. } = decided;
         receipt.decision = Some(decision);
         let on_commit = self.ring_on_commit(&receipt.ack, self.hand_over_on_commit(parcels));
+        let spanning = self.spanning(&receipt);
         let stored = self.store.receive(&self.lease, receipt, on_commit);
         Box::pin(async move {
             let stored = stored.await;
             drop(load);
-            answering.after(stored, ready, watched).await
+            let is_stored = stored.is_ok();
+            let answer = answering.after(stored, ready, watched).await;
+            spanning(is_stored);
+            answer
         })
     }
 
@@ -440,8 +450,25 @@ impl Inlet {
         receipt.ack = answering.owes(&Arrival::Undecided);
         let (told, hears) = oneshot::channel();
         let on_commit = self.defer_on_commit(message, Some(told), load);
+        let spanning = self.spanning(&receipt);
         let stored = self.store.receive(&self.lease, receipt, on_commit);
-        Box::pin(async move { answering.after_deferred(stored.await, ready, hears).await })
+        Box::pin(async move {
+            let stored = stored.await;
+            let is_stored = stored.is_ok();
+            let answer = answering.after_deferred(stored, ready, hears).await;
+            spanning(is_stored);
+            answer
+        })
+    }
+
+    /// Gives the span of a message once it is answered.
+    fn spanning(&self, receipt: &Receipt) -> impl FnOnce(bool) + Send + use<> {
+        let (ids, from_us) = ((receipt.id, receipt.trace), receipt.received_us);
+        let (traces, clock, channel) = (self.traces.clone(), self.clock, self.lease.clone());
+        move |is_stored| {
+            let name = channel.name();
+            traces.give(|| Span::message(ids, name.as_str(), (from_us, clock.now_us()), is_stored));
+        }
     }
 
     /// Lets a message be decided once it is on disk.
@@ -567,20 +594,5 @@ pub(crate) fn arrival(outcome: &Outcome) -> Arrival<'_> {
         Outcome::Filtered => Arrival::Filtered,
         Outcome::Unrouted => Arrival::Unrouted,
         Outcome::Failed(told) => Arrival::Failed(told),
-    }
-}
-
-pub(crate) fn header(peek: &Peek, bytes: &[u8]) -> Header {
-    let text = |value: &[u8]| match peek.charset().decode(value) {
-        Ok(text) => text.into_owned(),
-        Err(_) => String::from_utf8_lossy(value).into_owned(),
-    };
-    Header {
-        control_id: text(peek.control_id(bytes)),
-        kind: text(peek.message_type(bytes)),
-        application: text(peek.sending_application(bytes)),
-        facility: text(peek.sending_facility(bytes)),
-        version: text(peek.version(bytes)),
-        charset: peek.charset().name().to_owned(),
     }
 }

@@ -66,6 +66,11 @@ pub const METRICS: &[(&str, &str, &str)] = &[
         "counter",
         "Receipts, decisions and settles written since the start; divided by the number of commits, the size of a group.",
     ),
+    (
+        "traces_dropped_total",
+        "counter",
+        "Spans that the collector of traces did not take, since the start.",
+    ),
     ("disk_free_bytes", "gauge", "Bytes free on the store's disk."),
     ("disk_reserve_bytes", "gauge", "Below so many free bytes sources pause."),
     ("alerts_open", "gauge", "Alerts that are not resolved, by severity."),
@@ -162,6 +167,8 @@ impl Engine {
         text.line("disk_free_bytes", &[], disk.free);
         text.metric("disk_reserve_bytes");
         text.line("disk_reserve_bytes", &[], disk.reserve);
+        text.metric("traces_dropped_total");
+        text.line("traces_dropped_total", &[], self.inner.shared.traces.dropped());
         text.metric("alerts_open");
         let counts = self.store().alert_counts(&Scope::All).await?;
         for severity in store::Severity::ALL {

@@ -14,7 +14,8 @@ use store::{
 
 use crate::answer::written;
 use crate::decide::{Undecided, lane_keys, parcel};
-use crate::inlet::{Inlet, header};
+use crate::header::header;
+use crate::inlet::Inlet;
 use crate::plan::{Plan, Route};
 
 /// What is read from the store in one go.

@@ -37,7 +37,8 @@ macro_rules! row_id {
                 self.0.as_bytes()
             }
 
-            pub(crate) fn uuid(self) -> Uuid {
+            /// As a UUID.
+            pub fn uuid(self) -> Uuid {
                 self.0
             }
 

@@ -10,7 +10,7 @@ use console_api::{Desk, Listener, Monitor, Service, Socket};
 use engine::site::Site;
 use engine::{
     Books, Clock, Ended, Engine, Spool, StartError, StartOptions, keep_audit_log, keep_backups,
-    keep_index, keep_reseals, keep_retention, keep_syslog,
+    keep_index, keep_reseals, keep_retention, keep_syslog, keep_traces,
 };
 use store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -52,6 +52,7 @@ pub async fn run(args: Serve) -> Outcome {
         tokio::spawn(keep_index(engine.clone())),
         tokio::spawn(keep_reseals(engine.clone())),
         tokio::spawn(keep_syslog(engine.clone(), spool)),
+        tokio::spawn(keep_traces(engine.clone())),
     ];
     let (stop, stopped) = watch::channel(false);
     let monitor = bind_monitor(&server, metrics_tls)?;

@@ -16,6 +16,7 @@ mod source_settings;
 mod stats;
 mod statuses;
 mod token;
+mod traces;
 mod url;
 mod webhook;
 
@@ -27,5 +28,6 @@ pub use sender::Sender;
 pub use source_settings::{ListenerSettings, Proof, SOURCE_FIELDS};
 pub use stats::{ListenerCounts, ListenerStats};
 pub use statuses::Statuses;
+pub use traces::{TRACES_FIELDS, TracesSettings};
 pub use url::Url;
 pub use webhook::{WEBHOOK_FIELDS, Webhook, WebhookError, WebhookSettings, signature};

@@ -111,18 +111,28 @@ impl Webhook {
         headers.insert("x-hilum-timestamp", HeaderValue::from(now_s));
         let signed = HeaderValue::from_str(&signed).map_err(|_| WebhookError::Request)?;
         headers.insert("x-hilum-signature", signed);
-        let stream = self.dialer.connect(target).await?;
-        let two = stream.session().and_then(|session| session.alpn).as_deref() == Some(b"h2");
-        let mut link = Link::over(stream, two).await?;
-        let request =
-            url.request(&Method::POST, headers, &body, two).map_err(|_| WebhookError::Request)?;
-        let mut answer = Answer::default();
-        link.exchange(request, &mut answer).await?;
-        match answer.status {
-            Some(200..=299) => Ok(()),
-            Some(status) => Err(WebhookError::Refused(status)),
-            None => Err(WebhookError::Late),
-        }
+        post(&self.dialer, (url, target), headers, &body).await
+    }
+}
+
+/// Posts a body on a connection of its own. Only an answer from 200 to 299 says that the receiver has it.
+pub(super) async fn post(
+    dialer: &Dialer,
+    (url, target): (&Url, &Target),
+    headers: HeaderMap,
+    body: &Bytes,
+) -> Result<(), WebhookError> {
+    let stream = dialer.connect(target).await?;
+    let two = stream.session().and_then(|session| session.alpn).as_deref() == Some(b"h2");
+    let mut link = Link::over(stream, two).await?;
+    let request =
+        url.request(&Method::POST, headers, body, two).map_err(|_| WebhookError::Request)?;
+    let mut answer = Answer::default();
+    link.exchange(request, &mut answer).await?;
+    match answer.status {
+        Some(200..=299) => Ok(()),
+        Some(status) => Err(WebhookError::Refused(status)),
+        None => Err(WebhookError::Late),
     }
 }
 

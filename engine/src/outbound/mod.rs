@@ -24,6 +24,7 @@ use crate::inlets::Inlets;
 use crate::lanes::{LaneHead, Lanes, Next, Position, Removal, Stands};
 use crate::parcel::Parcel;
 use crate::retry::LaneSettings;
+use crate::traces::Traces;
 use crate::watch::{Watch, Watched, Watches};
 
 pub use way::Way;
@@ -56,6 +57,7 @@ pub struct Outbound {
     /// The channel hears of every settle that is on disk.
     settled: Arc<Notify>,
     tried: Tried,
+    traces: Traces,
     /// A delivery has begun to wait for its application acknowledgement.
     awaiting: Notify,
 }
@@ -155,6 +157,7 @@ impl Outbound {
             open_before,
             settled,
             tried: Tried::default(),
+            traces: shared.traces.clone(),
             awaiting: Notify::new(),
         })
     }

@@ -12,6 +12,7 @@ use super::settle::InDoubtQueue;
 use super::{Outbound, Phase, Task, Way};
 use crate::parcel::Parcel;
 use crate::retry::{After, Tried};
+use crate::traces::Span;
 use crate::watch::Watched;
 
 impl Outbound {
@@ -169,7 +170,17 @@ impl Outbound {
 
     /// Lets the lanes go on and gives the settle to the store.
     fn conclude(&self, parcel: Parcel, after: After, settle: Settle, in_doubt: &mut InDoubtQueue) {
-        self.tried.ended(came_to(&after), settle.attempt.duration_us);
+        let outcome = came_to(&after);
+        self.tried.ended(outcome, settle.attempt.duration_us);
+        self.traces.give(|| {
+            let attempt = &settle.attempt;
+            Span::attempt(
+                (parcel.message, parcel.delivery, parcel.trace),
+                (self.lease.name().as_str(), self.name.as_str()),
+                (attempt.started_us, attempt.duration_us),
+                (attempt.code, outcome == 0),
+            )
+        });
         self.advance(&parcel, &after, (settle.attempt.code, settle.attempt.started_us));
         self.work.notify_one();
         let keys = match after {

@@ -28,6 +28,7 @@ pub use schema::{channel_schema, server_schema};
 pub use tests::{Tested, test};
 
 use crate::alerts::SinkSettings;
+use connectors::http::TracesSettings;
 use connectors::syslog::SyslogSettings;
 
 /// A site as its files say.
@@ -54,6 +55,8 @@ pub struct Site {
     pub alert_sinks: Vec<SinkSettings>,
     /// Where the audit log and the engine's own go besides.
     pub syslog: Option<SyslogSettings>,
+    /// Where traces are posted.
+    pub telemetry: Option<TracesSettings>,
 }
 
 /// What a channel file may refer to, apart from its code tables.
@@ -160,6 +163,9 @@ pub fn check_as(
     let syslog = server
         .as_ref()
         .and_then(|server| crate::syslog::read(server, &surroundings, &mut diagnostics));
+    let telemetry = server
+        .as_ref()
+        .and_then(|server| crate::traces::read(server, &surroundings, &mut diagnostics));
     let errors = errors_by_file(&diagnostics);
     broken.extend(errors.iter().filter_map(|path| channel_of(path)));
     let sound =
@@ -178,6 +184,7 @@ pub fn check_as(
             backup_to,
             alert_sinks,
             syslog,
+            telemetry,
         }),
         diagnostics,
     )

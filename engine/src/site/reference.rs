@@ -7,6 +7,7 @@ use std::fmt::Write;
 use ::channel::{CHANNEL_FIELDS, DESTINATION_FIELDS, SOURCE_FIELDS, STEP_FIELDS, StepDecl, steps};
 use config::codes::CODES;
 use config::{Field, Kind, Need, SERVER_FIELDS};
+use connectors::http::TRACES_FIELDS;
 use connectors::syslog::SYSLOG_FIELDS;
 use net::TARGET_FIELDS;
 
@@ -18,6 +19,10 @@ use crate::retry::LANE_FIELDS;
 const SYSLOG: &str = "Sends the audit log and the engine's own log to a collector, as syslog over TLS (RFC 5424, RFC 5425). What the collector \
     is not known to have waits on the disk and is sent again after a break, so an entry may come twice: `place` in its structured data \
     is the same then. A record of the audit log has its number there.";
+
+/// What `[telemetry]` is.
+const TELEMETRY: &str = "Posts a span for each message taken and for each try at a destination to a collector of OpenTelemetry (OTLP over HTTP, JSON). \
+    The id of a trace is that of the first message of its line. What the collector does not take is dropped and counted.";
 
 /// A generated file.
 pub struct Page {
@@ -96,6 +101,9 @@ fn server() -> String {
         page.push('\n');
         page.push_str(&deeper(&config::reference(&title, doc, &fields)));
     }
+    page.push('\n');
+    let fields = [TRACES_FIELDS, TARGET_FIELDS];
+    page.push_str(&deeper(&config::reference("`[telemetry]`", TELEMETRY, &fields)));
     page.push('\n');
     let fields = [SYSLOG_FIELDS, TARGET_FIELDS];
     page.push_str(&deeper(&config::reference("`[syslog]`", SYSLOG, &fields)));

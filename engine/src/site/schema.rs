@@ -3,6 +3,7 @@
 use ::channel::{CHANNEL_FIELDS, DESTINATION_FIELDS, SOURCE_FIELDS, steps_schema};
 use config::SERVER_FIELDS;
 use config::schema::{Schema, Variables, object, tagged};
+use connectors::http::TRACES_FIELDS;
 use connectors::syslog::SYSLOG_FIELDS;
 use net::TARGET_FIELDS;
 use serde_json::Value;
@@ -27,6 +28,7 @@ pub fn channel_schema() -> Value {
 pub fn server_schema() -> Value {
     Schema::new("Hilum server", &[SERVER_FIELDS], Variables::Refused)
         .define("sink", tagged("type", &SINKS, &[SINK_FIELDS], Variables::Refused))
+        .define("telemetry", object(&[TRACES_FIELDS, TARGET_FIELDS], Variables::Refused))
         .define("syslog", object(&[SYSLOG_FIELDS, TARGET_FIELDS], Variables::Refused))
         .into_json()
 }

@@ -57,5 +57,6 @@ mod syslog;
 mod tidy;
 mod tls;
 mod torn;
+mod traces;
 mod unencrypted;
 mod verbs;

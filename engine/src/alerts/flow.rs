@@ -37,9 +37,12 @@ pub(super) const KINDS: [&str; 9] = [
     "commit.slow",
 ];
 
+/// When, microseconds UTC, and what two counters were then; the oldest first.
+type Past = VecDeque<(i64, [u64; 2])>;
+
 /// Counters as they were, so that what is recent can be told from what is long ago.
 #[derive(Default)]
-pub(crate) struct Pasts(Mutex<BTreeMap<String, VecDeque<(i64, [u64; 2])>>>);
+pub(crate) struct Pasts(Mutex<BTreeMap<String, Past>>);
 
 impl Pasts {
     /// How much two counters have grown within the window.

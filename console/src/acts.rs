@@ -117,7 +117,9 @@ fn outcome(route: &str, answer: &Value) -> String {
             "The revision is in force again. The file still holds the other one.".to_owned()
         }
         "destinations/test" => trial(answer),
-        "jobs/replay" => "The job has begun; it goes on when you leave this page.".to_owned(),
+        "jobs/replay" | "jobs/discard" => {
+            "The job has begun; it goes on when you leave this page.".to_owned()
+        }
         "jobs/pause" => "Paused.".to_owned(),
         "jobs/resume" => "It goes on.".to_owned(),
         "jobs/cancel" => "Cancelled. What it has done stays done.".to_owned(),

@@ -86,10 +86,10 @@ fn came_of(id: &str, outcomes: &Value) -> Markup {
                     caption #outcomes-caption { "In the order in which they came" }
                     thead { tr { th scope="col" { "Was" } th scope="col" { "Is now" } th scope="col" { "State" } th scope="col" { "Why not" } } }
                     tbody { @for one in list { tr {
-                        th scope="row" { a href={ "/message?id=" (one.text("of")) } { (one.text("of")) } }
+                        th scope="row" { a href={ "/message?id=" (one.text("id")) } { (one.text("id")) } }
                         td { @if !one.text("message").is_empty() { a href={ "/message?id=" (one.text("message")) } { (one.text("message")) } } }
                         td { (parts::state(one.text("disposition"))) }
-                        td { (one.text("why")) }
+                        td { (one.text("refused")) }
                     } } }
                 }
             }

@@ -37,7 +37,7 @@ pub async fn show(visit: &Visit) -> Outcome {
         @if count == 0 {
             (parts::empty("There is nothing to do.", html! { "What was dead may have been sent again meanwhile. " a href="/dead" { "Dead letters" } }))
         } @else if discards { (discard_form(visit, count)) } @else { (replay_form(visit, mode, &preview)) }
-        (parts::command(&[command(visit, discards, mode)], if discards { "POST /api/v1/discard" } else { "POST /api/v1/jobs/replay" }))
+        (parts::command(&[command(visit, discards, mode)], if discards { "POST /api/v1/jobs/discard" } else { "POST /api/v1/jobs/replay" }))
     };
     let title = format!("{count} - {}", if discards { "Discard" } else { "Replay" });
     Ok(Sheet::new(title, body).into())
@@ -102,9 +102,10 @@ fn discard_form(visit: &Visit, count: i64) -> Markup {
     html! {
         @if !visit.may("message.discard") { (parts::lacks("message.discard")) } @else {
             form.panel method="post" action="/act" {
-                (parts::asks(visit, "/api/v1/discard", "/dead"))
-                (carried(visit))
+                (parts::asks(visit, "/api/v1/jobs/discard", "/jobs?id={id}"))
+                (carried(visit)) (parts::hidden("token", &token()))
                 p { (parts::reason("why")) }
+                (typed(count))
                 p { button.danger { "Discard " (parts::number(count)) } " " a href=(visit.back()) { "Leave it" } }
                 p.quiet { "The messages stay and can be looked at; they are tried no more and leave the list of dead letters." }
             }

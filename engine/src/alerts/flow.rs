@@ -172,6 +172,10 @@ fn silent(channel: &ChannelStatus, seen: &Seen<'_>, zone: &TimeZone) -> Found {
     let (Some(limit), Some(last_us)) = (seen.limits.silence, channel.last_in_us) else {
         return Vec::new();
     };
+    // Somebody has stopped it, and the status says who.
+    if channel.stopped.is_some() {
+        return Vec::new();
+    }
     let now = Timestamp::from_microsecond(seen.now_us).unwrap_or_default().to_zoned(zone.clone());
     let weekday = usize::try_from(now.weekday().to_monday_zero_offset()).unwrap_or(0);
     let minute = u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).unwrap_or(0);
@@ -372,6 +376,13 @@ mod tests {
         };
         assert!(quiet(29, NOW_US).is_empty());
         assert_eq!(quiet(30, NOW_US), ["source.silent"]);
+        let stopped = store::Stopped { since_us: 1, by: "ada".to_owned(), reason: String::new() };
+        let one = channel(|one| {
+            one.last_in_us = Some(0);
+            one.stopped = Some(stopped.clone());
+        });
+        let on = Seen { limits: &limits, now_us: NOW_US, is_open: &never };
+        assert!(silent(&one, &on, &TimeZone::UTC).is_empty(), "somebody has stopped it");
         assert!(quiet(300, NOW_US + 8 * 60 * MINUTE_US).is_empty(), "in the evening nobody sends");
     }
 

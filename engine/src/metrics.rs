@@ -215,7 +215,8 @@ impl Engine {
         }
         for channel in running.iter().filter(|one| one.source_settings().is_some()) {
             let flow = match channel.inlet.valve().now() {
-                Flow::Read => continue,
+                Flow::Read if channel.source_stats().is_some() => continue,
+                Flow::Read => "stopped",
                 Flow::Pause => "paused",
                 Flow::Close => "closed",
             };

@@ -38,6 +38,7 @@ mod jobs;
 mod kills;
 mod lanes;
 mod looking;
+mod metrics;
 mod outside;
 mod parts;
 mod passing;

@@ -119,6 +119,8 @@ impl Drop for Screen {
 fn draw(view: &View) {
     let stdout = std::io::stdout();
     let size = tcgetwinsize(stdout.as_fd()).ok();
+    // A terminal that does not know its size says 0.
+    let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 0);
     let size = size.map_or((80, 24), |size| (usize::from(size.ws_col), usize::from(size.ws_row)));
     let text = frame(view, size).replace('\n', "\x1b[K\r\n");
     let mut out = stdout.lock();

@@ -5,6 +5,7 @@ mod alerts;
 mod approvals;
 mod audit;
 mod backups;
+mod bench;
 mod keys;
 mod look;
 mod query;
@@ -39,7 +40,8 @@ use crate::views::Views;
 pub use alerts::{People, SecurityStatus};
 pub use registry::{CertificateView, Inspected, PeerView};
 
-pub use look::{Around, Differing, LookAt};
+pub use bench::{Bench, BenchMessage, Benched};
+pub use look::{Around, Differing, LookAt, differing_of};
 pub use query::{Searched, Window};
 pub use search::{Scanned, Wanted};
 pub use views::{NewView, View};

@@ -47,6 +47,7 @@ mod start_error;
 mod status;
 mod store_key;
 mod syslog;
+mod texts;
 mod watch;
 
 pub use acts::{ActError, Discarded};
@@ -75,3 +76,4 @@ pub use start_error::StartError;
 pub use status::{ChannelStatus, DestinationStatus, Status};
 pub use store_key::{KeyRefused, KeyWork, keep_reseals};
 pub use syslog::{Spool, SyslogStanding, keep_syslog};
+pub use texts::{ChannelTexts, EditError};

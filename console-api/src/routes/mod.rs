@@ -6,6 +6,7 @@ mod alerts;
 mod approvals;
 mod audit;
 mod backups;
+mod bench;
 mod events;
 mod keys;
 mod look;
@@ -47,6 +48,7 @@ pub fn table() -> Vec<Route> {
         of_searches(),
         search::routes(),
         page::routes(),
+        bench::routes(),
         account::routes(),
         people::routes(),
         tokens::routes(),

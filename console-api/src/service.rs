@@ -6,6 +6,7 @@ mod approvals;
 mod audit;
 mod backups;
 mod jobs;
+mod bench;
 mod keys;
 mod look;
 mod query;
@@ -44,7 +45,8 @@ pub use queue::QueueEnded;
 use queue::within;
 pub use registry::{CertificateView, Inspected, PeerView};
 
-pub use look::{Around, Differing, LookAt};
+pub use bench::{Bench, BenchMessage, Benched};
+pub use look::{Around, Differing, LookAt, differing_of};
 pub use query::{Searched, Window};
 pub use search::{Scanned, Wanted};
 pub use views::{NewView, View};

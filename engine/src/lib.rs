@@ -57,6 +57,7 @@ mod status;
 mod store_key;
 mod syslog;
 mod traces;
+mod texts;
 mod watch;
 
 pub use acts::{ActError, Discarded};
@@ -92,3 +93,4 @@ pub use status::{ChannelStatus, DestinationStatus, Status};
 pub use store_key::{KeyRefused, KeyWork, keep_reseals};
 pub use syslog::{Spool, SyslogStanding, keep_syslog};
 pub use traces::keep_traces;
+pub use texts::{ChannelTexts, EditError};

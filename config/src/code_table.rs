@@ -27,6 +27,11 @@ impl CodeTable {
         (diags.error_count() == errors_before).then_some(table)
     }
 
+    /// The hash of a table's text, whether it can be read or not.
+    pub fn hash_of(text: &str) -> String {
+        sha256_hex(text.as_bytes())
+    }
+
     /// The name of the table, which is the file's.
     pub fn name(&self) -> &Name {
         &self.name

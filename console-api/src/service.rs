@@ -5,8 +5,8 @@ mod alerts;
 mod approvals;
 mod audit;
 mod backups;
-mod jobs;
 mod bench;
+mod jobs;
 mod keys;
 mod look;
 mod query;
@@ -14,6 +14,7 @@ mod queue;
 mod registry;
 mod retention;
 mod search;
+mod tables;
 mod views;
 
 use std::sync::Arc;

@@ -61,7 +61,10 @@ fn member(name: &str, of: &Value, sent: &[&str]) -> Result<Option<Value>, Refusa
         let number: i64 = first.trim().parse().map_err(|_| no_number(name, first))?;
         return Ok(Some(Value::Number(Number::from(number))));
     }
-    Ok(Some(json!(first)))
+    // A message as it is typed or pasted.
+    let is_message =
+        of.get("$ref").and_then(Value::as_str).is_some_and(|of| of.ends_with("/Given"));
+    Ok(Some(if is_message { json!({ "text": first }) } else { json!(first) }))
 }
 
 /// `operator` for every channel, `operator:adt,lab` for some.

@@ -151,6 +151,9 @@ pub const PAGES: &[Page] = &[
     Page::new("/bench", "Test bench", Some("/api/v1/bench/run"), |visit| {
         Box::pin(pages::bench::show(visit))
     }),
+    Page::new("/tables", "Code tables", Some("/api/v1/tables"), |visit| {
+        Box::pin(pages::tables::show(visit))
+    }),
     Page::new("/apply", "Apply", Some("/api/v1/apply/preview"), |visit| {
         Box::pin(pages::apply::show(visit))
     }),

@@ -56,8 +56,9 @@ mod start_error;
 mod status;
 mod store_key;
 mod syslog;
-mod traces;
+mod tables;
 mod texts;
+mod traces;
 mod watch;
 
 pub use acts::{ActError, Discarded};
@@ -92,5 +93,6 @@ pub use start_error::StartError;
 pub use status::{ChannelStatus, DestinationStatus, Status};
 pub use store_key::{KeyRefused, KeyWork, keep_reseals};
 pub use syslog::{Spool, SyslogStanding, keep_syslog};
-pub use traces::keep_traces;
+pub use tables::TableText;
 pub use texts::{ChannelTexts, EditError};
+pub use traces::keep_traces;

@@ -39,6 +39,9 @@ pub enum EditError {
         /// The hash of what it says; nothing when there is no file.
         is: Option<String>,
     },
+    /// Somebody has written another table since.
+    #[error("the file of table `{0}` says something else by now")]
+    TableOvertaken(String),
     /// The text has errors, or the name is none.
     #[error("{0}")]
     Refused(String),
@@ -171,7 +174,7 @@ impl Engine {
         self.inner.server.profile
     }
 
-    fn edits_allowed(&self) -> Result<(), EditError> {
+    pub(crate) fn edits_allowed(&self) -> Result<(), EditError> {
         if self.allows_edits() { Ok(()) } else { Err(EditError::NotAllowed) }
     }
 
@@ -179,7 +182,12 @@ impl Engine {
         self.inner.paths.site.join("channels").join(format!("{channel}.toml"))
     }
 
-    fn write(&self, relative: &str, bytes: &[u8], replace: bool) -> Result<(), EditError> {
+    pub(crate) fn write(
+        &self,
+        relative: &str,
+        bytes: &[u8],
+        replace: bool,
+    ) -> Result<(), EditError> {
         let path = self.inner.paths.site.join(relative);
         put(&path, bytes, replace).map_err(|error| unwritten(relative, &error))
     }

@@ -19,6 +19,7 @@ mod registry;
 mod retention;
 mod search;
 mod table;
+mod tables;
 mod tokens;
 
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub fn table() -> Vec<Route> {
         of_searches(),
         jobs::routes(),
         queue::routes(),
+        tables::routes(),
         search::routes(),
         page::routes(),
         bench::routes(),

@@ -175,6 +175,8 @@ impl From<EditError> for Problem {
                     .detail(is)
                     .hint("nothing was written; read the file again and change that")
             }
+            EditError::TableOvertaken(_) => Problem::conflict("overtaken", sentence)
+                .hint("nothing was written; read the file again and change that"),
             EditError::Refused(text) => {
                 Problem::conflict("broken", "nothing was written").detail(text)
             }

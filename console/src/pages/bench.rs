@@ -98,7 +98,10 @@ async fn run(
 ) -> Result<Value, console_api::Refusal> {
     let message = message.replace("\r\n", "\r").replace('\n', "\r");
     visit
-        .ask("/api/v1/bench/run", &json!({ "channel": channel, "text": text, "message": message }))
+        .ask(
+            "/api/v1/bench/run",
+            &json!({ "channel": channel, "text": text, "message": { "text": message } }),
+        )
         .await
 }
 
@@ -114,27 +117,64 @@ fn not_run(why: &console_api::Refusal) -> Markup {
 }
 
 fn shown(visit: &Visit, found: &Value) -> Markup {
-    let problems = found.list("problems");
+    let problems = found.list("diagnostics");
+    let run = found.member("run");
     html! {
         @if !problems.is_empty() {
             section.panel.refused { h2 { "The text has " (problems.len()) @if problems.len() == 1 { " problem" } @else { " problems" } }
-                ul { @for one in problems { li {
-                    code { (one.text("code")) } " line " (one.int("line")) ", column " (one.int("column")) ": " (sentence(one.text("text"))) @if !one.text("hint").is_empty() { " " (sentence(one.text("hint"))) }
-                } } }
+                ul { @for one in problems { (problem(one)) } }
             }
         }
-        @if problems.iter().all(|one| one.text("level") == "warning" || one.text("severity") == "warning") || !found.list("steps").is_empty() {
+        @if run.is_null() { p { "It is run again when the text has no error." } } @else {
             div.bench {
-                section { h2 { "Steps" } p { strong { (found.text("verdict")) } } (message::step_list(visit, found.list("steps"), None)) }
+                section { h2 { "Steps" } p { (fate(visit, run)) } (message::step_list(visit, run.list("steps"), None)) }
                 section { h2 { "What comes out" }
-                    @let outputs = found.list("outputs");
+                    @let outputs = run.list("outputs");
                     @if outputs.is_empty() { p { "Nothing is sent." } }
                     @for one in outputs { (output(visit, one)) }
                     h2 { "The acknowledgement" }
-                    @if found.text("ack").is_empty() { p.quiet { "None is sent." } } @else { pre.hl7 { code { (parts::covered(visit, found.text("ack").replace('\r', "\n").trim_end())) } } }
+                    @match run.member("ack") {
+                        Value::Null => { p.quiet { "None is sent." } }
+                        Value::String(text) => { pre.hl7 { code { (parts::covered(visit, text.replace('\r', "\n").trim_end())) } } }
+                        other => { pre.hl7 { code { (parts::covered(visit, &acknowledgement(other))) } } }
+                    }
                 }
             }
         }
+    }
+}
+
+/// What an acknowledgement says, member by member.
+fn acknowledgement(ack: &Value) -> String {
+    let members = ack.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    members
+        .map(|(name, value)| {
+            format!("{name}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn problem(one: &Value) -> Markup {
+    let text = ["text", "title", "message", "sentence"]
+        .iter()
+        .map(|name| one.text(name))
+        .find(|text| !text.is_empty());
+    html! { li {
+        code { (one.text("code")) } @if let Some(line) = one.maybe_int("line") { " line " (line) ", column " (one.int("column")) } ": "
+        (sentence(text.unwrap_or("")))
+        @let help = if one.text("help").is_empty() { one.text("hint") } else { one.text("help") };
+        @if !help.is_empty() { " " (sentence(help)) }
+    } }
+}
+
+/// What becomes of the message, and by which step.
+fn fate(visit: &Visit, run: &Value) -> Markup {
+    html! {
+        (parts::state(run.text("disposition")))
+        @if let Some(line) = run.maybe_int("line") { " by the step in line " (line) }
+        @if !run.text("error").is_empty() { ": " (parts::covered(visit, run.text("error"))) }
+        @else if !run.text("reason").is_empty() { " (" (run.text("reason")) ")" }
     }
 }
 

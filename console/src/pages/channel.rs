@@ -123,7 +123,7 @@ fn text(visit: &Visit, name: &str, file: &Value) -> Markup {
         div.wide tabindex="0" role="region" aria-label="The channel's file" {
             ol.code { @for (number, line) in (1..).zip(shown.lines()) { li #{ "L" (number) } { code { (line) } } } }
         }
-        @if visit.may("channel.apply") { p.quiet { "Revision " code { (file.text("hash").get(..12).unwrap_or("")) } } }
+        @if visit.may("channel.apply") { p.quiet { "Revision " code { (file.text("revision").get(..12).unwrap_or("")) } } }
     }
 }
 

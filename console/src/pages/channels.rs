@@ -14,7 +14,7 @@ pub async fn show(visit: &Visit) -> Outcome {
     let channels = found.list("channels");
     let body = html! {
         h1 { "Channels" }
-        p { a href="/apply" { "What differs between the files and what runs" } }
+        p { a href="/apply" { "What differs between the files and what runs" } " \u{b7} " a href="/tables" { "Code tables" } }
         @if channels.is_empty() {
             (parts::empty("There is no channel yet.", html! { code { "hilum init" } " writes an example; then " a href="/apply" { "apply" } " it." }))
         } @else {

@@ -22,3 +22,4 @@ pub mod replay;
 pub mod setup;
 pub mod sign_in;
 pub mod system;
+pub mod tables;

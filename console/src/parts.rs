@@ -104,9 +104,8 @@ pub fn number(n: i64) -> String {
 /// How good a state is: its class, and the shape that says the same without colour.
 fn kind(word: &str) -> (&'static str, &'static str) {
     match word {
-        "running" | "delivered" | "done" | "success" | "verified" | "active" | "open now" => {
-            ("good", "\u{25cf}")
-        }
+        "running" | "routed" | "delivered" | "done" | "success" | "verified" | "active"
+        | "open now" => ("good", "\u{25cf}"),
         "held" | "paused" | "waiting" | "partly_delivered" | "medium" | "acknowledged"
         | "snoozed" | "received" | "queued" | "not live" => ("warn", "\u{25b2}"),
         "down" | "dead" | "failed" | "failure" | "rejected" | "critical" | "high" | "denied"

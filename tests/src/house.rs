@@ -27,9 +27,10 @@ pub struct House {
     pub receiver: Receiver,
 }
 
-/// Who works in these tests, and the roles they have.
+/// Who works in these tests.
 pub const WORKER: &str = "wanda";
-const ROLES: [&str; 6] =
+/// What they may do: everything with messages and channels.
+pub const ROLES: [&str; 6] =
     ["message-steward", "operator", "release-manager", "connection-admin", "auditor", "viewer"];
 
 /// Refuses whatever has `REFUSE` in its control id.

@@ -16,12 +16,19 @@ use crate::store::Store;
 const LINE_MAX: i64 = 200;
 
 statements! {
-    /// Up to the first, a bounded number of steps.
+    /// Up to the first, a bounded number of steps. The joins name their order: without statistics SQLite may walk through all messages.
     FIRST = "with recursive up(id, parent, depth) as (select id, parent, 0 from messages where id = $1
+        union all select m.id, m.parent, up.depth + 1 from up cross join messages m on m.id = up.parent where up.depth < 50)
+        select id from up order by depth desc limit 1",
+        postgres: "with recursive up(id, parent, depth) as (select id, parent, 0 from messages where id = $1
         union all select m.id, m.parent, up.depth + 1 from up join messages m on m.id = up.parent where up.depth < 50)
         select id from up order by depth desc limit 1";
     /// From there down.
     LINE = "with recursive line(id, depth) as (select id, 0 from messages where id = $1
+        union all select m.id, line.depth + 1 from line cross join messages m on m.parent = line.id where line.depth < 50)
+        select m.id, m.origin, m.received_us, m.disposition, m.channel, m.parent from line cross join messages m on m.id = line.id
+        order by line.depth, m.id limit $2",
+        postgres: "with recursive line(id, depth) as (select id, 0 from messages where id = $1
         union all select m.id, line.depth + 1 from line join messages m on m.parent = line.id where line.depth < 50)
         select m.id, m.origin, m.received_us, m.disposition, m.channel, m.parent from line join messages m on m.id = line.id
         order by line.depth, m.id limit $2";

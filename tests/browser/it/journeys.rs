@@ -2,7 +2,7 @@
 
 use hilum_browser::Browser;
 use hilum_tests::admin::{PASSWORD, code};
-use hilum_tests::house::{House, WORKER};
+use hilum_tests::house::{House, ROLES, WORKER};
 use hilum_tests::message;
 use hilum_tests::receiver::Behaviour;
 use hilum_tests::site::Store;
@@ -26,16 +26,21 @@ on_both_stores!(
     the_test_bench_shows_what_a_change_does,
     the_audit_log_is_checked_by_an_auditor,
     a_page_says_since_when_it_is_not_live,
+    an_edited_copy_is_a_new_message,
 );
 
 /// Signs in with the second factor, as anybody would who has followed a link to a page.
 fn signed_in(house: &House, browser: &Browser, place: &str, step: u64) {
+    signed_in_as(house, browser, place, (WORKER, &code(&house.secret, step)));
+}
+
+fn signed_in_as(house: &House, browser: &Browser, place: &str, (name, code): (&str, &str)) {
     let site = house.site.api();
     browser.open(site, place);
     browser.wait_place("/sign-in");
-    browser.fill("#name", WORKER);
+    browser.fill("#name", name);
     browser.fill("#password", PASSWORD);
-    browser.fill("#code", &code(&house.secret, step));
+    browser.fill("#code", code);
     browser.click("main button.main");
     browser.wait_place(place);
 }
@@ -155,4 +160,80 @@ fn a_page_says_since_when_it_is_not_live(store: Store) {
     house.engine.stop();
     browser.wait_text("#live-state", "not live since");
     browser.picture("not-live");
+}
+
+/// Somebody who has signed in a moment ago need not prove it again.
+fn an_edited_copy_is_a_new_message(store: Store) {
+    let house = House::build(store);
+    house.take(&[message::adt("EDIT1", "8001")], 1);
+    let browser = Browser::start(1280, 900);
+    signed_in(&house, &browser, "/messages", 1);
+    browser.click("table tbody a.open");
+    browser.press("Edit a copy");
+    browser.wait_text("main", "The copy");
+    browser.script("const box = document.getElementById('copy'); box.value = box.value.replace('EXAMPLE', 'CHANGED').replace('EDIT1', 'EDIT2');");
+    browser.fill("#edit-why", "the name was misspelt");
+    browser.press("Send the copy");
+    // It goes at once, and leads to the new message.
+    browser.wait_text("h1", "EDIT2");
+    browser.picture("edited");
+    house.receiver.wait_count(2);
+    browser.keys("6");
+    browser.wait_text("main", "edit");
+    house.engine.stop();
+}
+
+/// 400 % zoom of a window of 1280 is 320 wide (WCAG 2.2, 1.4.10): only tables and messages scroll sideways, in a part of their own.
+#[test]
+fn pages_fit_at_400_percent_and_in_the_dark() {
+    let house = House::build(Store::Sqlite);
+    let long = "LONG".repeat(40);
+    house.take(&[message::adt_with("REFUSE1", "8001", &long), message::adt("M2", "8002")], 2);
+    for (name, more) in [
+        ("zoomed", &["--force-device-scale-factor=4"][..]),
+        ("dark", &["--blink-settings=preferredColorScheme=0"][..]),
+    ] {
+        let browser = Browser::start_with(1280, 1024, more);
+        // Each with a second factor of their own: a code is good once.
+        let secret = house.add(name, &ROLES);
+        signed_in_as(&house, &browser, "/", (name, &code(&secret, 1)));
+        let list = house.site.json(&["messages", "state:dead"]);
+        let id = list["messages"][0]["id"].as_str().unwrap().to_owned();
+        let of_message = ["raw", "fields", "steps", "deliveries", "diff", "history"];
+        let mut places: Vec<String> =
+            of_message.iter().map(|tab| format!("/message?id={id}&tab={tab}")).collect();
+        let pages = [
+            "/",
+            "/messages",
+            "/dead",
+            "/replay?channel=adt&destination=registry",
+            "/jobs",
+            "/channels",
+            "/channel?name=adt",
+            "/destination?channel=adt&name=registry",
+            "/bench",
+            "/apply",
+            "/tables",
+            "/alerts",
+            "/audit",
+            "/system",
+            "/account",
+        ];
+        places.extend(pages.map(str::to_owned));
+        for place in &places {
+            browser.open(house.site.api(), place);
+            let wide = browser.script(
+                "const over = [...document.querySelectorAll('body *')].filter(one => !one.closest('.wide, pre, textarea, .unseen') && one.getBoundingClientRect().right > innerWidth + 1); \
+                 return document.documentElement.scrollWidth <= innerWidth ? '' : over.slice(0, 4).map(one => one.outerHTML.slice(0, 160)).join(' | ') || 'something';",
+            );
+            assert_eq!(wide, "", "{name} {place} is wider than the window");
+            let shown: String =
+                place.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+            browser.picture(&format!(
+                "{name}-{}-{shown}",
+                place.split(['?', '&']).next_back().unwrap_or("").replace(['=', '/'], "-")
+            ));
+        }
+    }
+    house.engine.stop();
 }

@@ -198,6 +198,21 @@ fn a_form_is_taken_from_its_own_session_only(store: Store) {
     assert_eq!(Reader::at(house.site.api()).ask("GET", "/", &token, "").status, 303);
     let done = reader.follow(reader.post("/act", &fields));
     assert!(held() && done.main().contains("Held."), "{}", done.main());
+    // A proof of who somebody is, in the middle of their work: a wrong one loses nothing, the right one does what was asked.
+    let made = house.site.verb_reading(&["user", "add", "nora", "--role", "operator"], PASSWORD);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let nora = Reader::at(house.site.api());
+    nora.sign_in("nora", PASSWORD, None);
+    let before = nora.cookie();
+    let page = nora.get("/destination?channel=adt&name=registry");
+    let resume = "/api/v1/destinations/resume";
+    let wrong = nora.send(&page, resume, &[("reason", "test"), ("step_up_password", "guess")]);
+    assert!(wrong.main().starts_with("Prove that it is you") && held(), "{}", wrong.main());
+    let carried = wrong.form(resume);
+    assert!(carried.contains(&("reason".to_owned(), "test".to_owned())), "{carried:?}");
+    let right = nora.send(&wrong, resume, &[("step_up_password", PASSWORD)]);
+    assert!(right.main().contains("Resumed.") && !held(), "{}", right.main());
+    assert!(nora.cookie() != before, "the session is a new one");
     // What a browser is told about every page.
     let told = &done.told;
     let policy = told.field("content-security-policy").unwrap();

@@ -61,25 +61,25 @@ fn password(visit: &Visit) -> Markup {
 fn held(visit: &Visit) -> Markup {
     html! {
         h2 { "What you may do" }
-        table { caption { "Your permissions" }
+        div.wide tabindex="0" role="region" aria-label="Your permissions" { table { caption { "Your permissions" }
             thead { tr { th scope="col" { "Permission" } th scope="col" { "Channels" } } }
             tbody { @for (name, channels) in visit.held() { tr {
                 th scope="row" { code { (name) } }
                 td { @match channels { None => { "every channel" } Some(names) => { (names.join(", ")) } } }
             } } }
-        }
+        } }
     }
 }
 
 fn own_sessions(visit: &Visit, sessions: &Value) -> Markup {
     html! {
         h2 { "Your sessions" }
-        table { caption { "Where you are signed in" }
+        div.wide tabindex="0" role="region" aria-label="Where you are signed in" { table { caption { "Where you are signed in" }
             thead { tr { th scope="col" { "From" } th scope="col" { "Since" } th scope="col" { "Last seen" } th scope="col" { "What to do" } } }
             tbody { @for one in sessions.list("sessions") { tr {
                 th scope="row" { (one.text("address")) } td { (parts::when(visit, one.maybe_int("created_us"))) } td { (parts::when(visit, one.maybe_int("seen_us"))) }
                 td { form method="post" action="/act" { (parts::asks(visit, "/api/v1/me/sessions/end", "/account")) (parts::hidden("id", one.text("id"))) button { "End it" } } }
             } } }
-        }
+        } }
     }
 }

@@ -88,14 +88,14 @@ fn maintenance(visit: &Visit, windows: Option<&Value>) -> Markup {
         h2 { "Maintenance" }
         p { "During a window alerts are kept and nobody is told; what is still so at its end is told then." }
         @if windows.is_empty() { p.quiet { "No window is planned." } } @else {
-            table { caption { "Windows" } thead { tr { th scope="col" { "From" } th scope="col" { "Until" } th scope="col" { "For" } th scope="col" { "Why" } th scope="col" { "What to do" } } }
+            div.wide tabindex="0" role="region" aria-label="Windows" { table { caption { "Windows" } thead { tr { th scope="col" { "From" } th scope="col" { "Until" } th scope="col" { "For" } th scope="col" { "Why" } th scope="col" { "What to do" } } }
                 tbody { @for one in windows { tr {
                     td { (parts::exact(visit, one.int("from_us"))) } td { (parts::exact(visit, one.int("until_us"))) }
                     td { (crate::value::texts(one.list("channels")).join(", ")) " " (one.text("destination")) " " (crate::value::texts(one.list("rules")).join(", ")) }
                     td { (one.text("reason")) }
                     td { @if visit.may("alert.manage") { form method="post" action="/act" { (parts::asks(visit, "/api/v1/security/alerts/maintenance/end", "/alerts")) (parts::hidden("id", one.text("id"))) button { "End it" } } } }
                 } } }
-            }
+            } }
         }
         @if visit.may("alert.manage") {
             details.act { summary { "Plan a window\u{2026}" }

@@ -79,10 +79,10 @@ fn difference(name: &str, found: &Value) -> Markup {
             @for fate in found.list("dispositions") { p { (fate.int("messages")) " would be " strong { (fate.text("is")) } " instead of " (fate.text("was")) } }
             @let fields = found.list("fields");
             @if !fields.is_empty() {
-                table { caption { "Fields that differ; no value is shown" }
+                div.wide tabindex="0" role="region" aria-label="Fields that differ; no value is shown" { table { caption { "Fields that differ; no value is shown" }
                     thead { tr { th scope="col" { "Destination" } th scope="col" { "Field" } th.number scope="col" { "Messages" } } }
                     tbody { @for field in fields { tr { td { (field.text("destination")) } th scope="row" { code { (field.text("path")) } } td.number { (field.int("messages")) } } } }
-                }
+                } }
             }
         }
     }

@@ -134,7 +134,7 @@ fn delivery(visit: &Visit, detail: &Value, one: &Value) -> Markup {
             p { a href={ "/message?id=" (detail.text("id")) "&tab=raw&destination=" (name) } { "What was sent" } " \u{b7} "
                 a href={ "/message?id=" (detail.text("id")) "&tab=diff&destination=" (name) } { "What differs from what was received" } }
             @if !attempts.is_empty() {
-                table.rows { caption { "Tries" }
+                div.wide tabindex="0" role="region" aria-label="Tries" { table.rows { caption { "Tries" }
                     thead { tr { th.number scope="col" { "Try" } th scope="col" { "When" } th scope="col" { "Who was asked" } th.number scope="col" { "Took" } th scope="col" { "How it ended" } th scope="col" { "Answer" } } }
                     tbody { @for attempt in attempts { tr {
                         th.number scope="row" { (attempt.int("number")) }
@@ -144,7 +144,7 @@ fn delivery(visit: &Visit, detail: &Value, one: &Value) -> Markup {
                         td { code { (attempt.text("code")) } " " (parts::covered(visit, attempt.text("error"))) }
                         td { @if attempt.flag("has_response") { a href={ "/message?id=" (detail.text("id")) "&tab=raw&delivery=" (one.text("id")) "&attempt=" (attempt.int("number")) } { "read it" } } @else { span.quiet { "none" } } }
                     } } }
-                }
+                } }
             }
             @if !one.text("reproduce").is_empty() { details.command { summary { "Do the same by hand" } pre { code { (one.text("reproduce")) } } } }
         }
@@ -199,7 +199,7 @@ fn history(visit: &Visit, detail: &Value) -> Markup {
         h2 { "Who has looked" }
         @if detail.flag("looks_masked") { (parts::lacks("audit.read")) }
         @else if looks.is_empty() { p { "Nobody has read its content so far." } }
-        @else { table { caption { "The newest first" }
+        @else { div.wide tabindex="0" role="region" aria-label="The newest first" { table { caption { "The newest first" }
             thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What" } th scope="col" { "Why" } } }
             tbody { @for look in looks { tr {
                 th scope="row" { (parts::exact(visit, look.int("at_us"))) }
@@ -207,7 +207,7 @@ fn history(visit: &Visit, detail: &Value) -> Markup {
                 td { code { (look.text("action")) } }
                 td { @if look.text("reason").is_empty() { (look.text("purpose")) } @else { (look.text("reason")) } }
             } } }
-        } }
+        } } }
     }
 }
 

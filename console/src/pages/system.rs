@@ -47,13 +47,13 @@ fn certificates(visit: &Visit, security: &Value) -> Markup {
     html! {
         h2 { "Certificates" }
         @if all.is_empty() { p.quiet { "No certificate is in use." } } @else {
-            table { caption { "The next to end first" }
+            div.wide tabindex="0" role="region" aria-label="The next to end first" { table { caption { "The next to end first" }
                 thead { tr { th scope="col" { "For" } th scope="col" { "Subject" } th scope="col" { "Ends" } th.number scope="col" { "Days" } } }
                 tbody { @for one in all { tr {
                     th scope="row" { @if one.text("channel").is_empty() { "admin API" } @else { (one.text("channel")) " " (one.text("destination")) } " " span.quiet { (one.text("what")) } }
                     td { (one.text("subject")) } td { (parts::exact(visit, one.int("until_us"))) } td.number { (one.int("days")) }
                 } } }
-            }
+            } }
         }
     }
 }
@@ -73,22 +73,22 @@ fn of_retention(visit: &Visit, retention: &Value) -> Markup {
     html! {
         h2 { "Retention" }
         p { "The store has " (parts::size(size.int("bytes"))) ", of which " (parts::size(size.int("free"))) " are free." }
-        table { caption { "What would leave the store today" }
+        div.wide tabindex="0" role="region" aria-label="What would leave the store today" { table { caption { "What would leave the store today" }
             thead { tr { th scope="col" { "Channel" } th.number scope="col" { "Bodies" } th.number scope="col" { "Messages" } th.number scope="col" { "Of all" } th scope="col" { "Last run" } } }
             tbody { @for one in retention.list("channels") {
                 @let due = one.member("due");
                 tr { th scope="row" { (one.text("channel")) } td.number { (parts::number(due.int("bodies"))) } td.number { (parts::number(due.int("messages"))) } td.number { (parts::number(due.int("all"))) } td { (parts::when(visit, one.maybe_int("ran_us"))) } }
             } }
-        }
+        } }
     }
 }
 
 fn limits(security: &Value) -> Markup {
     html! {
         h2 { "Limits of alerts" }
-        table { caption { "From when on something is an alert; set under " code { "[alerts]" } " in server.toml" }
+        div.wide tabindex="0" role="region" aria-label="From when on something is an alert; set under " { table { caption { "From when on something is an alert; set under " code { "[alerts]" } " in server.toml" }
             thead { tr { th scope="col" { "Limit" } th.number scope="col" { "Value" } } }
             tbody { @for (name, value) in security.pairs("limits") { tr { th scope="row" { code { (name) } } td.number { (value) } } } }
-        }
+        } }
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 use hilum_tests::{ports, wait};
+use serde_json::json;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -178,9 +179,13 @@ impl Browser {
         done.unwrap_or_else(|error| panic!("{text}: {error}")).json().clone()
     }
 
-    /// Another size of the window.
+    /// Another size of the page, also smaller than any window: as with zoom.
     pub fn resize(&self, width: u32, height: u32) {
-        self.runtime.block_on(self.driver.set_window_rect(0, 0, width, height)).unwrap();
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        let cdp = self.driver.cdp();
+        let sized = cdp.send_raw("Emulation.setDeviceMetricsOverride", size);
+        self.runtime.block_on(sized).unwrap();
     }
 
     /// Keeps a picture of the page under a name, for people: in `target/pages`.

@@ -45,6 +45,8 @@ pub struct Api {
     pub second_factor: SecondFactorPolicy,
     /// Whether what needs a second person needs one.
     pub approvals: bool,
+    /// Whether channel files and tests are written over it.
+    pub edits: bool,
 }
 
 /// The certificate of the admin API.
@@ -104,6 +106,20 @@ pub(crate) const API_FIELDS: &[Field] = &[
         Kind::Choice(APPROVALS),
         "production",
     ),
+    Field::default(
+        "edits",
+        "What of the site's folder may be written over the admin API.",
+        Kind::Choice(EDITS),
+        "none",
+    ),
+];
+
+const EDITS: &[Choice] = &[
+    Choice { name: "none", doc: "Nothing: files are changed where they are." },
+    Choice {
+        name: "files",
+        doc: "Channel files, and tests beside channels, by those who may apply; each is checked first and recorded. What runs stays as it is until it is applied.",
+    },
 ];
 
 pub(crate) const API_TLS_FIELDS: &[Field] = &[
@@ -181,6 +197,7 @@ impl Api {
                 "never" => false,
                 _ => profile == Profile::Production,
             },
+            edits: section.choice("edits")? == "files",
         })
     }
 

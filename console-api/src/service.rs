@@ -5,6 +5,7 @@ mod alerts;
 mod approvals;
 mod audit;
 mod backups;
+mod bench;
 mod jobs;
 mod keys;
 mod look;
@@ -44,7 +45,8 @@ pub use queue::QueueEnded;
 use queue::within;
 pub use registry::{CertificateView, Inspected, PeerView};
 
-pub use look::{Around, Differing, LookAt};
+pub use bench::{Bench, BenchMessage, Benched};
+pub use look::{Around, Differing, LookAt, differing_of};
 pub use query::{Searched, Window};
 pub use search::{Scanned, Wanted};
 pub use views::{NewView, View};

@@ -56,6 +56,7 @@ mod start_error;
 mod status;
 mod store_key;
 mod syslog;
+mod texts;
 mod traces;
 mod watch;
 
@@ -91,4 +92,5 @@ pub use start_error::StartError;
 pub use status::{ChannelStatus, DestinationStatus, Status};
 pub use store_key::{KeyRefused, KeyWork, keep_reseals};
 pub use syslog::{Spool, SyslogStanding, keep_syslog};
+pub use texts::{ChannelTexts, EditError};
 pub use traces::keep_traces;

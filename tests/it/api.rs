@@ -180,7 +180,6 @@ fn a_scoped_person_sees_their_channels_and_nothing_else(store: Store) {
         ("/api/v1/messages/search", json!({ "control_id": "HIDDEN" })),
         ("/api/v1/messages/search", json!({ "channel": "secret" })),
         ("/api/v1/messages/search", json!({ "query": "HIDDEN" })),
-        ("/api/v1/messages/search", json!({ "query": "since:1d" })),
         ("/api/v1/dead/search", json!({})),
         ("/api/v1/apply/preview", json!({})),
     ] {
@@ -215,6 +214,9 @@ fn of_secret(id: &str) -> Vec<(&'static str, Value)> {
         ("/api/v1/messages/fields", json!({ "id": id })),
         ("/api/v1/messages/raw", json!({ "id": id })),
         ("/api/v1/messages/difference", json!({ "left": { "id": id }, "right": { "id": id } })),
+        ("/api/v1/bench/run", json!({ "channel": "secret", "message": { "text": "MSH|" } })),
+        ("/api/v1/bench/run", json!({ "channel": "adt", "message": { "id": id } })),
+        ("/api/v1/channels/file", json!({ "channel": "secret" })),
         ("/api/v1/replay", json!({ "ids": [id], "mode": "raw", "reason": "x" })),
         ("/api/v1/discard", json!({ "channel": "secret", "reason": "x" })),
         ("/api/v1/destinations/hold", json!({ "channel": "secret", "destination": "lab" })),

@@ -16,6 +16,7 @@ mod approvals;
 mod audit;
 mod backup;
 mod bench;
+mod benching;
 mod canary;
 mod connections;
 mod console;

@@ -6,6 +6,7 @@ mod alerts;
 mod approvals;
 mod audit;
 mod backups;
+mod bench;
 mod events;
 mod jobs;
 mod keys;
@@ -51,6 +52,7 @@ pub fn table() -> Vec<Route> {
         queue::routes(),
         search::routes(),
         page::routes(),
+        bench::routes(),
         account::routes(),
         people::routes(),
         tokens::routes(),

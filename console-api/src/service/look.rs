@@ -92,7 +92,7 @@ impl Service {
     ) -> Result<Differing, Problem> {
         let before = self.look_at(permit, left, why).await?;
         let after = self.look_at(permit, right, why).await?;
-        let found = tokio::task::spawn_blocking(move || differing(&before, &after)).await;
+        let found = tokio::task::spawn_blocking(move || differing_of(&before, &after)).await;
         found.map_err(|_| Problem::conflict("unreadable", "the messages cannot be compared"))
     }
 
@@ -120,7 +120,7 @@ impl Service {
 }
 
 /// Where bytes differ as messages.
-pub(super) fn differing(before: &[u8], after: &[u8]) -> Differing {
+pub fn differing_of(before: &[u8], after: &[u8]) -> Differing {
     let message = |bytes: &[u8]| Message::parse(bytes, &ParseOptions::default());
     let mut changes = hl7::changes(&message(before), &message(after));
     let cut = changes.len() > DIFFERENCES_MAX;

@@ -5,3 +5,4 @@
 
 mod reference;
 mod table;
+mod words;

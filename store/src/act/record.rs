@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use config::Name;
+
 use crate::audit::{self, Act, ActOutcome, Entry, Json, Target};
 use crate::backend::{Backend, Done};
 use crate::error::StoreError;
@@ -25,6 +27,30 @@ impl Store {
             before: Json::Null,
             after: Json::Null,
         };
+        let desk = self.inner.desks.first().ok_or(StoreError::Closed)?;
+        let parts = Arc::clone(&self.inner);
+        desk.run(move |session| {
+            Box::pin(async move {
+                audit::append(session, &parts.recorder, &entry).await?;
+                Ok(Done::new(()))
+            })
+        })
+        .await
+    }
+
+    /// Records that somebody writes a file of a channel: what of it, and the hashes of the text before and after.
+    pub async fn record_edit(
+        &self,
+        act: &Act,
+        channel: &Name,
+        what: &str,
+        (before, after): (Option<&str>, &str),
+    ) -> Result<(), StoreError> {
+        let hash = |hash: &str| Json::object([("hash", Json::text(hash))]);
+        let channel = channel.to_string();
+        let id = if what == "channel" { channel.clone() } else { format!("{channel} {what}") };
+        let target = Target { kind: "channel-file", id: Some(id), channel: Some(channel) };
+        let entry = Entry::success(act, target, before.map_or(Json::Null, hash), hash(after));
         let desk = self.inner.desks.first().ok_or(StoreError::Closed)?;
         let parts = Arc::clone(&self.inner);
         desk.run(move |session| {

@@ -21,7 +21,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("auth", &["config", "store", "net", "phi"]),
     ("mirth", &[]),
     ("engine", &["hl7", "config", "channel", "connectors", "store", "net", "phi"]),
-    ("console-api", &["engine", "auth", "store", "channel", "hl7", "config", "net", "phi"]),
+    (
+        "console-api",
+        &["engine", "auth", "store", "channel", "deidentify", "hl7", "config", "net", "phi"],
+    ),
     ("console", &["console-api", "hl7", "phi"]),
     ("tests", &[]),
     ("tests/browser", &[]),

@@ -24,7 +24,7 @@ use crate::state::{DeliveryState, Disposition, Origin};
 use crate::store::Store;
 
 /// Messages that one page compares, over all channels, and at least in each.
-const LOOK_MAX: i64 = 10_000;
+const LOOK_MAX: i64 = 20_000;
 const LOOK_MIN: i64 = 256;
 /// Places that one question to an index gives at most.
 const PLACES_MAX: i64 = 20_000;

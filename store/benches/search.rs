@@ -85,6 +85,7 @@ async fn main() {
     }
     let mib = std::fs::metadata(&file).unwrap().len() / (1 << 20);
     println!("{messages} messages in {sent:.0?}, indexed in {:.0?}, {mib} MiB\n", begun.elapsed());
+    println!("| Search | First page | Rows | Pages | Rows in all |\n|---|---|---|---|---|");
     searches(&store, now_us, messages).await;
     store.close().await.unwrap();
 }
@@ -197,7 +198,6 @@ async fn searches(store: &Store, now_us: i64, messages: i64) {
         not_by_control_id: CHANNELS.iter().map(|name| Name::new(name).unwrap()).collect(),
         ..all()
     };
-    println!("| Search | First page | Rows | Pages | Rows in all |\n|---|---|---|---|---|");
     for (words, filter) in [
         ("nothing: the last 24 hours", day()),
         ("a control id alone", SearchFilter { control_id, ..all() }),

@@ -34,7 +34,7 @@ pub async fn show(visit: &Visit) -> Outcome {
         (maintenance(visit, windows.as_ref()))
         @if let Some(rules) = &rules { (list(rules)) }
         (test(visit))
-        (parts::command(&["hilum alert list".to_owned(), "hilum alert ack ID".to_owned(), "hilum alert snooze ID --minutes 60".to_owned(), "hilum alert maintenance list".to_owned()], "GET /api/v1/security/alerts"))
+        (parts::command(&["hilum alert list".to_owned(), "hilum alert acknowledge ID".to_owned(), "hilum alert snooze ID --minutes 60".to_owned(), "hilum alert maintenance list".to_owned()], "GET /api/v1/security/alerts"))
     };
     Ok(Sheet::new(format!("{} {state} - Alerts", alerts.len()), body).into())
 }

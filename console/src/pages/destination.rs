@@ -25,7 +25,7 @@ pub async fn show(visit: &Visit) -> Outcome {
         (test(visit, channel, name))
         (parts::command(&[
             format!("hilum hold {channel} {name} --reason WHY"), format!("hilum resume {channel} {name}"), format!("hilum retry {channel} {name}"),
-            format!("hilum skip {channel} {name} --reason WHY"), format!("hilum connect {channel} {name}"),
+            format!("hilum skip {channel} {name} --reason WHY"), format!("hilum test-connection {channel} {name}"),
         ], "POST /api/v1/destinations/hold, resume, retry, skip, queue, discard, test"))
     };
     Ok(Sheet::new(format!("{state} - {channel} \u{2192} {name}"), body).into())

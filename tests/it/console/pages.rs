@@ -7,6 +7,7 @@ use hilum_tests::house::{House, WORKER};
 use hilum_tests::message;
 use hilum_tests::pages::{Page, Reader, selector};
 use hilum_tests::site::Store;
+use hilum_tests::verbs;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -99,6 +100,21 @@ fn every_page_can_be_read_by_everybody_and_nothing_becomes_markup(store: Store) 
     }
     let shown = pages.values().filter(|page| page.text_of("main").contains(PROBE)).count();
     assert!(shown >= 3, "the hostile name is shown as text: {shown}");
+    let commands: BTreeSet<String> = pages
+        .values()
+        .flat_map(|page| {
+            let html = page.html();
+            let wanted = selector("details.command pre code");
+            html.select(&wanted).map(|one| one.text().collect::<String>()).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    let wrong: Vec<String> = commands
+        .iter()
+        .filter(|command| command.starts_with("hilum "))
+        .flat_map(|command| what_is_no_command(command))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // Nothing of a message is in an address.
     for place in pages.keys() {
         assert!(
@@ -107,6 +123,36 @@ fn every_page_can_be_read_by_everybody_and_nothing_becomes_markup(store: Store) 
         );
     }
     house.engine.stop();
+}
+
+/// What stands under "As command" is a verb that there is, with flags that it takes; else what is not.
+fn what_is_no_command(line: &str) -> Vec<String> {
+    let help = |verbs: &[&str]| {
+        let mut hilum = verbs::hilum();
+        hilum.args(verbs).arg("--help");
+        verbs::run(hilum)
+    };
+    let mut wrong = Vec::new();
+    // What comes behind `&&` is a command of its own.
+    for command in line.split("&&") {
+        let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+        let verb = help(&words[..1]);
+        let has_verbs = verb.stdout.contains("<COMMAND>");
+        let told = match has_verbs && words.len() > 1 {
+            true => help(&words[..2]),
+            false => verb,
+        };
+        if told.code != Some(0) {
+            wrong.push(format!("{command}: there is no such verb"));
+        }
+        let flags = words.iter().filter(|word| word.starts_with('-'));
+        wrong.extend(
+            flags
+                .filter(|flag| !told.stdout.contains(**flag))
+                .map(|flag| format!("{command}: {flag}")),
+        );
+    }
+    wrong
 }
 
 /// C-01 for pages: what a role sees of a page is what the API gives it, and a refusal says which roles have it.

@@ -70,7 +70,7 @@ pub(crate) const ALERT_FIELDS: &[Field] = &[
     .examples(&["{ adt = { silence = \"30m\", days = \"mon-fri\", from = \"07:00\", to = \"19:00\" } }"]),
     Field::optional(
         "sink",
-        "Who is told besides the log: `type = \"file\"` adds a line to a file, `type = \"webhook\"` posts to a system.",
+        "Who is told besides the log: `type = \"file\"` adds a line to a file, `type = \"webhook\"` posts to a system, `type = \"email\"` sends mail, `type = \"syslog\"` tells a collector.",
         Kind::Tables("sink"),
     )
     .examples(&["[{ type = \"file\", name = \"siem\", path = \"data/alerts.ndjson\" }]"]),

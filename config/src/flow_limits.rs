@@ -144,6 +144,19 @@ impl FlowLimits {
         })
     }
 
+    /// Each with its name in the file, as it would be written.
+    pub fn named(&self) -> [(&'static str, String); 6] {
+        let time = |time: Duration| format!("{}s", time.as_secs());
+        [
+            ("depth", self.depth.to_string()),
+            ("age", time(self.age)),
+            ("down", time(self.down)),
+            ("dead", self.dead.to_string()),
+            ("negative", self.negative.to_string()),
+            ("silence", self.silence.map_or_else(|| "off".to_owned(), time)),
+        ]
+    }
+
     /// Whether silence counts at a minute of a day of the week, Monday being 0.
     pub fn counts_silence(&self, weekday: usize, minute: u16) -> bool {
         let on = |day: usize| self.days.get(day % 7).copied().unwrap_or(false);

@@ -13,6 +13,7 @@ mod outcome;
 mod outgoing;
 mod resources;
 mod settings;
+pub mod smtp;
 mod source;
 pub mod syslog;
 mod template;

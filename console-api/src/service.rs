@@ -40,7 +40,7 @@ use crate::routes::Call;
 use crate::scans::Scans;
 use crate::views::Views;
 
-pub use alerts::{People, SecurityStatus};
+pub use alerts::{NewMaintenance, People, SecurityStatus};
 pub use jobs::{JobAsk, JobControl};
 pub use queue::QueueEnded;
 use queue::within;

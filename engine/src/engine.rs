@@ -186,7 +186,7 @@ impl Engine {
                 started_us,
                 warnings,
                 disk,
-                alerting: Alerting::new(&site.alert_sinks),
+                alerting: Alerting::new(site.alert_sinks.clone()),
                 syslog: site.syslog.clone(),
                 telemetry: site.telemetry.clone(),
                 sending: Sending::default(),
@@ -198,17 +198,17 @@ impl Engine {
             }),
         };
         recovery::start_channels(&engine, &site, &opened, &was_running).await?;
-        engine.follow(site, options);
+        engine.follow(options);
         Ok(engine)
     }
 
     /// Begins what goes on for as long as the engine runs.
-    fn follow(&self, site: Site, options: StartOptions) {
+    fn follow(&self, options: StartOptions) {
         self.resume_rotation();
         self.follow_jobs();
         self.follow_disk();
         self.follow_certificates();
-        self.follow_alerts(site.alert_sinks);
+        self.follow_alerts();
         if options.follow_files {
             self.follow_files();
         }

@@ -49,7 +49,7 @@ impl Engine {
             certificates,
             second_factor: server.api.second_factor,
             limits: server.alerts.limits,
-            sinks: self.inner.alerting.sinks.clone(),
+            sinks: self.inner.alerting.sinks.iter().map(|sink| sink.name.clone()).collect(),
         }
     }
 }

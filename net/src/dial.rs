@@ -99,6 +99,31 @@ impl Dialer {
         protect(target, tcp, address).await
     }
 
+    /// Connects and does not encrypt yet, for protocols in which both ends agree to begin with it. Only for targets with TLS; what is
+    /// said before [`Dialer::begin_tls`] may be read and changed by anybody.
+    pub async fn connect_before_tls(&self, target: &Target) -> Result<Stream, DialError> {
+        let until = Instant::now() + self.connect_timeout;
+        let addresses = self.resolve(target, until).await?;
+        check(target, &addresses)?;
+        let (tcp, address) = self.reach(target, &addresses, until).await?;
+        Ok(Stream::plain(tcp, address))
+    }
+
+    /// Agrees on keys on a connection that [`Dialer::connect_before_tls`] has made.
+    ///
+    /// # Errors
+    /// As [`Dialer::connect`]; also when the target has no TLS: nothing goes on without it.
+    pub async fn begin_tls(&self, target: &Target, stream: Stream) -> Result<Stream, DialError> {
+        let address = stream.peer();
+        match stream.into_plain().filter(|_| target.tls().is_some()) {
+            Some(tcp) => protect(target, tcp, address).await,
+            None => {
+                let reason = io::ErrorKind::InvalidInput.into();
+                Err(DialError::Refused { address, reason })
+            }
+        }
+    }
+
     pub(crate) fn connect_timeout(&self) -> Duration {
         self.connect_timeout
     }

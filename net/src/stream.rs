@@ -51,6 +51,14 @@ impl Stream {
         Stream { wire: Wire::Dialled(Box::new(tls)), peer }
     }
 
+    /// The socket of a stream that is not encrypted.
+    pub(crate) fn into_plain(self) -> Option<TcpStream> {
+        match self.wire {
+            Wire::Plain(tcp) => Some(tcp),
+            Wire::Accepted(_) | Wire::Dialled(_) => None,
+        }
+    }
+
     /// The address at the other end.
     pub fn peer(&self) -> SocketAddr {
         self.peer

@@ -68,6 +68,7 @@ row_id!(DeliveryId, "A delivery: one message part for one destination.");
 row_id!(AuthorityId, "An authority whose certificates prove who a peer is.");
 row_id!(UserId, "A person who signs in.");
 row_id!(AlertId, "Something that somebody should look at.");
+row_id!(MaintenanceId, "A time in which alerts are not told.");
 
 impl MessageId {
     /// The message that another channel gets when a delivery is handed to it: always the same for the same delivery.

@@ -61,8 +61,8 @@ pub use accounts::{
 pub use acks::{Answered, Owed, OwedBy};
 pub use act::{Discarded, Edit, Moved, NewRevision, RawReplay, Replayed, SentReplay, Stopped};
 pub use alerts::{
-    Alert, AlertChanges, AlertPage, AlertState, AlertWatch, Announcement, DueAlert, LoginPlace,
-    NewAlert, Severity, Verified,
+    Alert, AlertChanges, AlertPage, AlertSink, AlertState, AlertWatch, Announcement, DueAlert,
+    LoginPlace, Maintenance, NewAlert, Severity, Verified,
 };
 pub use archive::{Recipients, read_archive};
 pub use audit::{
@@ -80,8 +80,8 @@ pub use copy::{Copied, CopyError, Tally, copy_store};
 pub use error::{OpenError, StoreError};
 pub use figures::{BOUNDS_US, Commits, Histogram, RECENT_S, Recent};
 pub use ids::{
-    AlertId, AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MessageId, RevisionId,
-    UserId,
+    AlertId, AuthorityId, ChannelId, DeliveryId, DestinationId, IdError, MaintenanceId, MessageId,
+    RevisionId, UserId,
 };
 pub use jobs::{JOB_MOVED, Job, JobKind, JobOutcome, JobState, JobStep, NewJob};
 pub use key::{

@@ -40,6 +40,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(15, "0015_search.sql"),
     migration!(16, "0016_reseals.sql"),
     migration!(17, "0017_syslog.sql"),
+    migration!(18, "0018_alert_handling.sql"),
     migration!(19, "0019_acts.sql"),
     migration!(20, "0020_finding.sql"),
 ];

@@ -102,6 +102,8 @@ const NOT_SEALED: &[&str] = &[
 /// SQLite has no type for ids.
 const SQLITE_IDS: &[&str] = &[
     "alert_outbox.alert",
+    "alert_told.alert",
+    "alert_windows.id",
     "alerts.id",
     "approvals.id",
     "arrived_acks.delivery",

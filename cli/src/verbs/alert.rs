@@ -1,11 +1,15 @@
 //! `hilum alert`: what somebody should look at.
 
+mod maintenance;
+
 use serde_json::{Value, json};
 
 use crate::answer::{list, maybe, number, safe, text};
 use crate::api::Api;
-use crate::args::Format;
-use crate::args::alerts::{Alert, AlertVerb, HandleAlert, ListAlerts, State};
+use crate::args::alerts::{
+    Alert, AlertVerb, AssignAlert, HandleAlert, ListAlerts, SnoozeAlert, State, TestSink,
+};
+use crate::args::{Format, Query, Target};
 use crate::exit::{Code, Failure, Outcome};
 use crate::say;
 use crate::table::{Table, time};
@@ -16,6 +20,68 @@ pub async fn run(args: Alert) -> Outcome {
         AlertVerb::List(args) => show(&args).await,
         AlertVerb::Acknowledge(args) => handle(&args, "acknowledge").await,
         AlertVerb::Resolve(args) => handle(&args, "resolve").await,
+        AlertVerb::Snooze(args) => snooze(&args).await,
+        AlertVerb::Assign(args) => assign(&args).await,
+        AlertVerb::Rules(args) => rules(&args).await,
+        AlertVerb::Test(args) => test(&args).await,
+        AlertVerb::Maintenance(args) => maintenance::run(args).await,
+    }
+}
+
+async fn snooze(args: &SnoozeAlert) -> Outcome {
+    let until_us = args.until.map(jiff::Timestamp::as_microsecond);
+    let request = json!({ "id": args.id, "minutes": args.minutes, "until_us": until_us, "reason": args.reason });
+    done(&args.target, "/api/v1/security/alerts/snooze", &request).await
+}
+
+async fn assign(args: &AssignAlert) -> Outcome {
+    let request = json!({ "id": args.id, "to": args.to, "reason": args.reason });
+    done(&args.target, "/api/v1/security/alerts/assign", &request).await
+}
+
+/// An act about which there is nothing to say to people.
+async fn done(target: &Target, path: &str, request: &Value) -> Outcome {
+    let answer = Api::of(target)?.post(path, request).await?;
+    if target.format == Format::Json {
+        say::data(&format!("{answer:#}\n"));
+    }
+    Ok(())
+}
+
+async fn rules(args: &Query) -> Outcome {
+    let answer = Api::of(&args.target)?.get("/api/v1/security/alerts/rules").await?;
+    if args.target.format == Format::Json {
+        say::data(&format!("{answer:#}\n"));
+        return Ok(());
+    }
+    let mut table = Table::new(&["RULE", "SEVERITY", "SETTING", "LIMIT", "WHEN"]);
+    for rule in list(&answer, "rules") {
+        table.row(
+            ["kind", "severity", "set", "limit", "doc"].map(|one| safe(text(rule, one))).into(),
+        );
+    }
+    say::data(&table.render());
+    Ok(())
+}
+
+async fn test(args: &TestSink) -> Outcome {
+    let request = json!({ "sink": args.sink });
+    let answer = Api::of(&args.target)?.post("/api/v1/security/alerts/test", &request).await?;
+    if args.target.format == Format::Json {
+        say::data(&format!("{answer:#}\n"));
+    }
+    match text(&answer, "outcome") {
+        "told" => {
+            say::talk(&format!("`{}` was told", safe(&args.sink)));
+            Ok(())
+        }
+        _ => {
+            let problem = safe(text(&answer, "problem"));
+            Err(Failure::new(
+                Code::Problems,
+                format!("`{}` was not told: {problem}", safe(&args.sink)),
+            ))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use net::{DialError, Dialer, Stream};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::SyslogSettings;
@@ -59,6 +59,27 @@ impl Connection {
             self.stream.flush().await
         };
         timeout(WRITE_MAX, writing).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    /// Ends the connection: what was sent has been received when the other end has ended it too, or has not broken it for long enough.
+    ///
+    /// # Errors
+    /// When it breaks before; what was sent may be lost then.
+    pub async fn finish(mut self) -> io::Result<()> {
+        self.stream.shutdown().await?;
+        let ended = async {
+            let mut said = [0; 256];
+            loop {
+                match self.stream.read(&mut said).await {
+                    Ok(0) => return Ok(()),
+                    Ok(_) => {}
+                    // It has hung up without the last word of TLS.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        timeout(Connection::RECEIVED_AFTER, ended).await.unwrap_or(Ok(()))
     }
 
     /// Whether the connection still stands.

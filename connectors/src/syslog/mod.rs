@@ -6,4 +6,4 @@ mod settings;
 
 pub use collector::{Collector, Connection};
 pub use entry::{Entry, Facility, Severity};
-pub use settings::{SYSLOG_FIELDS, SyslogSettings};
+pub use settings::{COLLECTOR_FIELDS, SYSLOG_FIELDS, SyslogSettings};

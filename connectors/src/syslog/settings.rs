@@ -26,6 +26,9 @@ pub const SYSLOG_FIELDS: &[Field] = &[
     ),
 ];
 
+/// The settings of a collector that gets something else.
+pub const COLLECTOR_FIELDS: &[Field] = &[SYSLOG_FIELDS[0], SYSLOG_FIELDS[3]];
+
 const AUDIT: &str = "audit";
 const LOG: &str = "log";
 
@@ -54,6 +57,17 @@ pub struct SyslogSettings {
 }
 
 impl SyslogSettings {
+    /// Takes where it is from a section read by [`COLLECTOR_FIELDS`] and the fields of targets; it gets neither of the two streams.
+    pub fn read_collector(
+        section: &Section<'_>,
+        diags: &mut Diagnostics,
+    ) -> Option<SyslogSettings> {
+        let address = section.address("address")?;
+        let target = Target::read(section, (address, section.span_of("address")), &[], diags)?;
+        let connect_timeout = section.duration("connect_timeout")?;
+        Some(SyslogSettings { target, audit: false, log: None, connect_timeout })
+    }
+
     /// Takes the settings from a section read by [`SYSLOG_FIELDS`] and the fields of targets; what is wrong with them is reported.
     pub fn read(section: &Section<'_>, diags: &mut Diagnostics) -> Option<SyslogSettings> {
         let address = section.address("address")?;

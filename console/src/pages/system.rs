@@ -37,7 +37,7 @@ pub async fn show(visit: &Visit) -> Outcome {
         @if let Some(backups) = &backups { (of_backups(visit, backups)) } @else { h2 { "Backups" } (parts::lacks("backup.create")) }
         @if let Some(retention) = &retention { (of_retention(visit, retention)) } @else { h2 { "Retention" } (parts::lacks("retention.manage")) }
         (limits(&security))
-        (parts::command(&["hilum status".to_owned(), "hilum security".to_owned(), "hilum doctor".to_owned(), "hilum backup status".to_owned(), "hilum retention status".to_owned()], "GET /api/v1/security/status, /api/v1/backups, /api/v1/retention"))
+        (parts::command(&["hilum status".to_owned(), "hilum security".to_owned(), "hilum doctor".to_owned(), "hilum backup create".to_owned(), "hilum retention status".to_owned()], "GET /api/v1/security/status, /api/v1/backups, /api/v1/retention"))
     };
     Ok(Sheet::new("System", body).into())
 }

@@ -162,6 +162,10 @@ pub async fn run(engine: Engine) {
 async fn round(engine: &Engine, clock: &mut ClockStep) -> Result<(), StoreError> {
     let (now_us, node) = (engine.now_us(), &engine.inner.server.node);
     let mut known = unresolved(engine).await?;
+    let Alerting { sinks, news, .. } = &engine.inner.alerting;
+    if engine.store().tell_alerts(&known, sinks, now_us).await? {
+        news.notify_waiters();
+    }
     // Those of another engine on the same store pass when that one says so.
     known.retain(|alert| alert.object.starts_with(&prefix(node)));
     let mut changes = AlertChanges::default();
@@ -189,7 +193,6 @@ async fn round(engine: &Engine, clock: &mut ClockStep) -> Result<(), StoreError>
     if changes.is_empty() {
         return Ok(());
     }
-    let Alerting { sinks, news } = &engine.inner.alerting;
     engine.store().change_alerts(changes, sinks, now_us).await?;
     news.notify_waiters();
     Ok(())
@@ -472,6 +475,9 @@ mod tests {
             resolved_us: None,
             resolved_by: None,
             note: None,
+            snoozed_until_us: None,
+            assigned_to: None,
+            escalated_us: None,
         }
     }
 

@@ -1,11 +1,12 @@
 //! Tells one sink what is due for it. Each sink has a task of its own, so that one that is away keeps no other waiting.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use store::{DueAlert, StoreError};
 use tokio::time::sleep;
 
-use super::sinks::{Sink, SinkSettings};
+use super::sinks::Sink;
 use crate::engine::Engine;
 
 /// How often it is looked whether something is due, when nobody says so.
@@ -17,10 +18,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Runs as long as the engine.
-pub async fn run(engine: Engine, settings: SinkSettings) {
-    let name = settings.name;
-    let sink = Sink::new(settings.kind);
-    let news = std::sync::Arc::clone(&engine.inner.alerting.news);
+pub async fn run(engine: Engine, name: String, sink: Arc<Sink>) {
+    let news = Arc::clone(&engine.inner.alerting.news);
     loop {
         // Listened to before it is looked, so that nothing falls between.
         let mut told = std::pin::pin!(news.notified());
@@ -41,9 +40,11 @@ pub async fn run(engine: Engine, settings: SinkSettings) {
 
 /// Forgets what waits for sinks that the site does not name any more: nobody would ever be told.
 pub async fn forget_gone(engine: Engine) {
+    let sinks = &engine.inner.alerting.sinks;
     let forgotten = async {
+        engine.store().forget_told_alerts(sinks).await?;
         for (sink, waiting) in engine.store().alerts_untold().await? {
-            if !engine.inner.alerting.sinks.contains(&sink) {
+            if !sinks.iter().any(|known| known.name == sink) {
                 engine.store().forget_alert_sink(&sink).await?;
                 tracing::warn!(
                     code = "alert.sink",

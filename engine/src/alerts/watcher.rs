@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{AlertChanges, AlertWatch, LoginPlace, Store, StoreError, Verified};
+use store::{AlertChanges, AlertSink, AlertWatch, LoginPlace, Store, StoreError, Verified};
 
 use super::Alerting;
 use super::detector::Detector;
@@ -30,7 +30,7 @@ pub async fn run(engine: Engine) {
 
 /// Follows until another engine has come first, or the store does not answer.
 async fn follow(engine: &Engine) -> Result<(), StoreError> {
-    let Alerting { sinks, news } = &engine.inner.alerting;
+    let Alerting { sinks, news, .. } = &engine.inner.alerting;
     let mut watcher =
         Watcher::begin(engine.store().clone(), engine.alert_limits(), engine.now_us()).await?;
     loop {
@@ -102,7 +102,11 @@ impl Watcher {
     }
 
     /// Looks at the next records.
-    pub(super) async fn step(&mut self, sinks: &[String], now_us: i64) -> Result<Step, StoreError> {
+    pub(super) async fn step(
+        &mut self,
+        sinks: &[AlertSink],
+        now_us: i64,
+    ) -> Result<Step, StoreError> {
         let records = self.store.audit_records_from(self.next, RECORDS).await?;
         let Some(to) = records.last().map(|last| last.seq + 1) else { return Ok(Step::Quiet) };
         let mut changes = AlertChanges { looked: Some((self.next, to)), ..AlertChanges::default() };

@@ -1,26 +1,29 @@
 //! Alerts as people see them, and what people do with them.
 
-use super::outbox::{Announcement, announce};
+use super::outbox::Announcement;
 use super::row::{Alert, alert};
+use super::tell::{AlertSink, follow_up};
 use super::{AlertState, Severity};
 use crate::audit::{self, Act, Entry, Json, Target};
 use crate::backend::Done;
 use crate::error::StoreError;
 use crate::ids::AlertId;
 use crate::scope::Scope;
-use crate::sql::{Statement, row, statements, values};
+use crate::sql::{Statement, Value, row, statements, values};
 use crate::store::Store;
 
 statements! {
     ALL = "select id, kind, object, channel, severity, state, first_us, last_us, count, text, acknowledged_us, acknowledged_by,
-        resolved_us, resolved_by, note from alerts where id < $1 order by id desc limit $2";
+        resolved_us, resolved_by, note, snoozed_until_us, assigned_to, escalated_us from alerts where id < $1 order by id desc limit $2";
     IN_STATE = "select id, kind, object, channel, severity, state, first_us, last_us, count, text, acknowledged_us, acknowledged_by,
-        resolved_us, resolved_by, note from alerts where state = $3 and id < $1 order by id desc limit $2";
+        resolved_us, resolved_by, note, snoozed_until_us, assigned_to, escalated_us from alerts where state = $3 and id < $1 order by id desc limit $2";
     FIND = "select id, kind, object, channel, severity, state, first_us, last_us, count, text, acknowledged_us, acknowledged_by,
-        resolved_us, resolved_by, note from alerts where id = $1";
+        resolved_us, resolved_by, note, snoozed_until_us, assigned_to, escalated_us from alerts where id = $1";
     UNRESOLVED = "select channel, severity, state from alerts where state < 20";
     ACKNOWLEDGE = "update alerts set state = 11, acknowledged_us = $2, acknowledged_by = $3, note = $4 where id = $1 and state = 10";
     RESOLVE = "update alerts set state = 20, resolved_us = $2, resolved_by = $3, note = $4 where id = $1 and state < 20";
+    SNOOZE = "update alerts set snoozed_until_us = $2, note = $3 where id = $1 and state < 20";
+    ASSIGN = "update alerts set assigned_to = $2, note = $3 where id = $1 and state < 20";
 }
 
 /// Rows that one question looks at; a page may be shorter than asked for when most of them are not for whoever asks.
@@ -111,10 +114,9 @@ impl Store {
         scope: &Scope,
         act: &Act,
         id: AlertId,
-        sinks: &[String],
+        sinks: &[AlertSink],
     ) -> Result<(), StoreError> {
-        let done = (ACKNOWLEDGE, Announcement::Acknowledged, "the alert is not open");
-        self.handle(scope, act, (id, sinks), done).await
+        self.handle(scope, act, (id, sinks), Change::Acknowledge).await
     }
 
     /// It is over. The act's purpose is kept with it.
@@ -123,18 +125,39 @@ impl Store {
         scope: &Scope,
         act: &Act,
         id: AlertId,
-        sinks: &[String],
+        sinks: &[AlertSink],
     ) -> Result<(), StoreError> {
-        let done = (RESOLVE, Announcement::Resolved, "the alert is resolved already");
-        self.handle(scope, act, (id, sinks), done).await
+        self.handle(scope, act, (id, sinks), Change::Resolve).await
+    }
+
+    /// It is not told again before `until_us`, unless it becomes worse. The act's purpose is kept with it.
+    pub async fn snooze_alert(
+        &self,
+        scope: &Scope,
+        act: &Act,
+        id: AlertId,
+        until_us: i64,
+    ) -> Result<(), StoreError> {
+        self.handle(scope, act, (id, &[]), Change::Snooze(until_us)).await
+    }
+
+    /// Somebody is to look after it, or nobody any more. The act's purpose is kept with it.
+    pub async fn assign_alert(
+        &self,
+        scope: &Scope,
+        act: &Act,
+        (id, to): (AlertId, Option<String>),
+        sinks: &[AlertSink],
+    ) -> Result<(), StoreError> {
+        self.handle(scope, act, (id, sinks), Change::Assign(to)).await
     }
 
     async fn handle(
         &self,
         scope: &Scope,
         act: &Act,
-        (id, sinks): (AlertId, &[String]),
-        (statement, what, otherwise): (Statement, Announcement, &'static str),
+        (id, sinks): (AlertId, &[AlertSink]),
+        change: Change,
     ) -> Result<(), StoreError> {
         let (scope, job_act, sinks) = (scope.clone(), act.clone(), sinks.to_vec());
         self.act(0, act, move |session, parts| {
@@ -147,27 +170,20 @@ impl Store {
                 if before.object == act.actor.id {
                     return Err(StoreError::Refused("nobody handles an alert about themselves"));
                 }
-                let columns = values![id.uuid(), act.now_us, &*act.actor.id, act.purpose.clone()];
+                let (statement, columns) = change.columns(id, &act);
                 if session.run(statement, columns).await? != 1 {
-                    return Err(StoreError::Refused(otherwise));
+                    return Err(StoreError::Refused(change.otherwise()));
                 }
-                announce(session, id, what, (&sinks, act.now_us)).await?;
-                let state = match what {
-                    Announcement::Raised => AlertState::Open,
-                    Announcement::Acknowledged => AlertState::Acknowledged,
-                    Announcement::Resolved => AlertState::Resolved,
-                };
+                if let Some(what) = change.announcement() {
+                    follow_up(session, (id, what), &sinks, act.now_us).await?;
+                }
                 let target = Target {
                     kind: "alert",
                     id: Some(id.to_string()),
                     channel: before.channel.clone(),
                 };
-                let entry = Entry::success(
-                    &act,
-                    target,
-                    shown(&before, before.state),
-                    shown(&before, state),
-                );
+                let after = change.made(&before);
+                let entry = Entry::success(&act, target, shown(&before), shown(&after));
                 audit::append(session, &parts.recorder, &entry).await?;
                 Ok(Done::new(()))
             })
@@ -176,10 +192,63 @@ impl Store {
     }
 }
 
-fn shown(alert: &Alert, state: AlertState) -> Json {
+/// What somebody does with an alert.
+enum Change {
+    Acknowledge,
+    Resolve,
+    Snooze(i64),
+    Assign(Option<String>),
+}
+
+impl Change {
+    fn columns(&self, id: AlertId, act: &Act) -> (Statement, Vec<Value>) {
+        let (who, why) = (&*act.actor.id, act.purpose.clone());
+        match self {
+            Change::Acknowledge => (ACKNOWLEDGE, values![id.uuid(), act.now_us, who, why]),
+            Change::Resolve => (RESOLVE, values![id.uuid(), act.now_us, who, why]),
+            Change::Snooze(until_us) => (SNOOZE, values![id.uuid(), *until_us, why]),
+            Change::Assign(to) => (ASSIGN, values![id.uuid(), to.clone(), why]),
+        }
+    }
+
+    /// Why an alert cannot be changed so.
+    fn otherwise(&self) -> &'static str {
+        match self {
+            Change::Acknowledge => "the alert is not open",
+            Change::Resolve | Change::Snooze(_) | Change::Assign(_) => {
+                "the alert is resolved already"
+            }
+        }
+    }
+
+    /// What those are told who know of the alert.
+    fn announcement(&self) -> Option<Announcement> {
+        match self {
+            Change::Acknowledge => Some(Announcement::Acknowledged),
+            Change::Resolve => Some(Announcement::Resolved),
+            Change::Snooze(_) => None,
+            Change::Assign(_) => Some(Announcement::Assigned),
+        }
+    }
+
+    fn made(&self, before: &Alert) -> Alert {
+        let mut after = before.clone();
+        match self {
+            Change::Acknowledge => after.state = AlertState::Acknowledged,
+            Change::Resolve => after.state = AlertState::Resolved,
+            Change::Snooze(until_us) => after.snoozed_until_us = Some(*until_us),
+            Change::Assign(to) => after.assigned_to.clone_from(to),
+        }
+        after
+    }
+}
+
+fn shown(alert: &Alert) -> Json {
     Json::object([
         ("kind", Json::text(&*alert.kind)),
         ("object", Json::text(&*alert.object)),
-        ("state", Json::text(state.as_str())),
+        ("state", Json::text(alert.state.as_str())),
+        ("snoozed_until_us", alert.snoozed_until_us.map_or(Json::Null, Json::Int)),
+        ("assigned_to", alert.assigned_to.as_deref().map_or(Json::Null, Json::text)),
     ])
 }

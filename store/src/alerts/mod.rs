@@ -4,17 +4,21 @@
 //! how far the audit log has been looked at are one transaction.
 
 mod handle;
+mod maintenance;
 mod outbox;
 mod raise;
 mod row;
+mod tell;
 mod watch;
 
 use crate::state::coded;
 
 pub use handle::AlertPage;
+pub use maintenance::Maintenance;
 pub use outbox::{Announcement, DueAlert};
 pub use raise::{AlertChanges, NewAlert};
 pub use row::Alert;
+pub use tell::AlertSink;
 pub use watch::{AlertWatch, LoginPlace, Verified};
 
 coded! {

@@ -4,7 +4,7 @@ use super::row::{Alert, alert};
 use crate::backend::Done;
 use crate::error::StoreError;
 use crate::ids::AlertId;
-use crate::sql::{Row, Session, statements, values};
+use crate::sql::{Row, Session, row, statements, values};
 use crate::state::coded;
 use crate::store::Store;
 
@@ -13,11 +13,12 @@ statements! {
     PUT = "insert into alert_outbox (sink, alert, what, due_us, tries) values ($1, $2, $3, $4, 0)
         on conflict (sink, alert, what) do nothing";
     DUE = "select a.id, a.kind, a.object, a.channel, a.severity, a.state, a.first_us, a.last_us, a.count, a.text, a.acknowledged_us,
-        a.acknowledged_by, a.resolved_us, a.resolved_by, a.note, o.what, o.tries
+        a.acknowledged_by, a.resolved_us, a.resolved_by, a.note, a.snoozed_until_us, a.assigned_to, a.escalated_us, o.what, o.tries
         from alert_outbox o join alerts a on a.id = o.alert where o.sink = $1 and o.due_us <= $2 order by o.due_us, o.alert, o.what limit $3";
     TOLD = "delete from alert_outbox where sink = $1 and alert = $2 and what = $3";
     PUT_OFF = "update alert_outbox set due_us = $4, tries = tries + 1 where sink = $1 and alert = $2 and what = $3";
     WAITING = "select sink, count(*) from alert_outbox group by sink order by sink";
+    OF_ALERT = "select count(*) from alert_outbox where sink = $1 and alert = $2";
     FORGET = "delete from alert_outbox where sink = $1";
 }
 
@@ -30,6 +31,12 @@ coded! {
         Acknowledged = 11, "acknowledged";
         /// It is over.
         Resolved = 12, "resolved";
+        /// It is still there, after a while or after it was put off.
+        Repeated = 13, "repeated";
+        /// Nobody looks after it, so that others are told.
+        Escalated = 14, "escalated";
+        /// Somebody is to look after it, or nobody any more.
+        Assigned = 15, "assigned";
     }
 }
 
@@ -47,14 +54,24 @@ pub struct DueAlert {
 /// Puts it down for each of the sinks, inside the transaction of the alert.
 pub(super) async fn announce(
     session: &mut dyn Session,
-    id: AlertId,
-    what: Announcement,
-    (sinks, now_us): (&[String], i64),
+    (id, what): (AlertId, Announcement),
+    sinks: &[&str],
+    now_us: i64,
 ) -> Result<(), StoreError> {
     for sink in sinks {
-        session.run(PUT, values![&**sink, id.uuid(), what.code(), now_us]).await?;
+        session.run(PUT, values![*sink, id.uuid(), what.code(), now_us]).await?;
     }
     Ok(())
+}
+
+/// Whether a sink has not been told yet what was last put down for it.
+pub(super) async fn waits(
+    session: &mut dyn Session,
+    sink: &str,
+    id: AlertId,
+) -> Result<bool, StoreError> {
+    let found = row(session, OF_ALERT, values![sink, id.uuid()]).await?;
+    Ok(found.map(|row| row.int(0)).transpose()?.is_some_and(|n| n > 0))
 }
 
 impl Store {
@@ -68,8 +85,8 @@ impl Store {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = self.inner.reader.rows(DUE, values![sink, now_us, limit]).await?;
         let due = |row: &Row| {
-            let what = row.code(15, Announcement::from_code)?;
-            Ok(DueAlert { alert: alert(row)?, what, tries: row.int(16)? })
+            let what = row.code(18, Announcement::from_code)?;
+            Ok(DueAlert { alert: alert(row)?, what, tries: row.int(19)? })
         };
         rows.iter().map(due).collect()
     }

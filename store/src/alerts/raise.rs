@@ -1,7 +1,9 @@
 //! Raising alerts, and ending those whose condition has passed.
 
-use super::outbox::{Announcement, announce};
+use super::maintenance::{self, Maintenance};
+use super::outbox::Announcement;
 use super::row::alert;
+use super::tell::{AlertSink, follow_up, tell};
 use super::watch::{self, AlertWatch, LoginPlace, Verified};
 use super::{Alert, AlertState, Severity};
 use crate::backend::Done;
@@ -12,11 +14,11 @@ use crate::store::Store;
 
 statements! {
     UNRESOLVED = "select id, kind, object, channel, severity, state, first_us, last_us, count, text, acknowledged_us, acknowledged_by,
-        resolved_us, resolved_by, note from alerts where kind = $1 and object = $2 and state < 20";
+        resolved_us, resolved_by, note, snoozed_until_us, assigned_to, escalated_us from alerts where kind = $1 and object = $2 and state < 20";
     INSERT = "insert into alerts (id, kind, object, channel, severity, state, first_us, last_us, count, text)
         values ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)";
     AGAIN = "update alerts set count = count + $2, last_us = case when last_us > $3 then last_us else $3 end, severity = $4, state = $5,
-        text = $6 where id = $1";
+        text = $6, snoozed_until_us = $7 where id = $1";
     PASSED = "update alerts set state = 20, resolved_us = $2, resolved_by = 'engine' where id = $1";
 }
 
@@ -69,7 +71,7 @@ impl Store {
     pub async fn change_alerts(
         &self,
         changes: AlertChanges,
-        sinks: &[String],
+        sinks: &[AlertSink],
         now_us: i64,
     ) -> Result<bool, StoreError> {
         let sinks = sinks.to_vec();
@@ -80,8 +82,12 @@ impl Store {
                 if changes.looked.is_some_and(|(from, _)| from != seq) {
                     return Ok(Done::new(false));
                 }
+                let windows = match changes.raise.is_empty() {
+                    true => Vec::new(),
+                    false => maintenance::in_force(session, now_us).await?,
+                };
                 for new in &changes.raise {
-                    raise(session, new, &sinks, now_us).await?;
+                    raise(session, new, (&sinks, &windows), now_us).await?;
                 }
                 for (kind, object) in &changes.passed {
                     pass(session, kind, object, (&sinks, now_us)).await?;
@@ -107,7 +113,7 @@ async fn unresolved(
 async fn raise(
     session: &mut dyn Session,
     new: &NewAlert,
-    sinks: &[String],
+    who: (&[AlertSink], &[Maintenance]),
     now_us: i64,
 ) -> Result<(), StoreError> {
     let NewAlert { kind, object, channel, severity, at_us, count, more, text } = new;
@@ -125,17 +131,40 @@ async fn raise(
             &**text,
         ];
         session.run(INSERT, columns).await?;
-        return announce(session, id, Announcement::Raised, (sinks, now_us)).await;
+        return tell_found(session, new, who, now_us).await;
     };
     let worse = *severity > known.severity;
     let (severity, state) =
         if worse { (*severity, AlertState::Open) } else { (known.severity, known.state) };
     // What a milder finding says must not hide the worse one.
     let text = if new.severity < known.severity { &known.text } else { text };
-    let columns = values![known.id.uuid(), *more, *at_us, severity.code(), state.code(), &**text];
+    // What was put off was not so bad.
+    let snoozed_until_us = known.snoozed_until_us.filter(|_| !worse);
+    let columns = values![
+        known.id.uuid(),
+        *more,
+        *at_us,
+        severity.code(),
+        state.code(),
+        &**text,
+        snoozed_until_us,
+    ];
     session.run(AGAIN, columns).await?;
-    if worse {
-        announce(session, known.id, Announcement::Raised, (sinks, now_us)).await?;
+    match worse {
+        true => tell_found(session, new, who, now_us).await,
+        false => Ok(()),
+    }
+}
+
+/// What nobody is to be told of now is told when that has ended.
+async fn tell_found(
+    session: &mut dyn Session,
+    NewAlert { kind, object, .. }: &NewAlert,
+    who: (&[AlertSink], &[Maintenance]),
+    now_us: i64,
+) -> Result<(), StoreError> {
+    if let Some(alert) = unresolved(session, kind, object).await? {
+        tell(session, &alert, who, now_us).await?;
     }
     Ok(())
 }
@@ -144,9 +173,9 @@ async fn pass(
     session: &mut dyn Session,
     kind: &str,
     object: &str,
-    (sinks, now_us): (&[String], i64),
+    (sinks, now_us): (&[AlertSink], i64),
 ) -> Result<(), StoreError> {
     let Some(known) = unresolved(session, kind, object).await? else { return Ok(()) };
     session.run(PASSED, values![known.id.uuid(), now_us]).await?;
-    announce(session, known.id, Announcement::Resolved, (sinks, now_us)).await
+    follow_up(session, (known.id, Announcement::Resolved), sinks, now_us).await
 }

@@ -38,6 +38,12 @@ pub struct Alert {
     pub resolved_by: Option<String>,
     /// What they said about it.
     pub note: Option<String>,
+    /// Until when it is not told again.
+    pub snoozed_until_us: Option<i64>,
+    /// Who is to look after it, by the name of the account.
+    pub assigned_to: Option<String>,
+    /// When those were told who are told of what nobody looks after.
+    pub escalated_us: Option<i64>,
 }
 
 /// Reads the columns in the order of the fields.
@@ -59,5 +65,8 @@ pub(super) fn alert(row: &Row) -> Result<Alert, StoreError> {
         resolved_us: row.int_or_none(12)?,
         resolved_by: maybe(13)?,
         note: maybe(14)?,
+        snoozed_until_us: row.int_or_none(15)?,
+        assigned_to: maybe(16)?,
+        escalated_us: row.int_or_none(17)?,
     })
 }

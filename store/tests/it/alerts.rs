@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use store::{
-    Alert, AlertChanges, AlertId, AlertState, Announcement, LoginPlace, NewAlert, Scope, Severity,
-    Store, StoreError, Verified,
+    Alert, AlertChanges, AlertId, AlertSink, AlertState, Announcement, LoginPlace, Maintenance,
+    MaintenanceId, NewAlert, Scope, Severity, Store, StoreError, Verified,
 };
 
 use crate::home::{Home, name, now_us};
@@ -21,6 +21,10 @@ on_both!(
     pages_go_on_where_they_end,
     a_time_has_its_place_in_the_log,
     where_people_sign_in_from_is_remembered,
+    what_is_put_off_is_told_when_its_time_has_come,
+    somebody_is_to_look_after_it,
+    maintenance_holds_what_it_is_about_and_what_is_left_is_told,
+    what_nobody_looks_after_is_told_to_others_and_again,
 );
 
 fn new(kind: &'static str, object: &str, severity: Severity) -> NewAlert {
@@ -36,8 +40,8 @@ fn new(kind: &'static str, object: &str, severity: Severity) -> NewAlert {
     }
 }
 
-fn sinks() -> Vec<String> {
-    vec!["log".to_owned(), "siem".to_owned()]
+fn sinks() -> Vec<AlertSink> {
+    vec![AlertSink::of_everything("log"), AlertSink::of_everything("siem")]
 }
 
 async fn raise(store: &Store, alerts: Vec<NewAlert>) {
@@ -272,5 +276,161 @@ async fn where_people_sign_in_from_is_remembered(home: Home) {
     let known = store.login_places("user:ada").await.unwrap();
     assert_eq!(known, [place("10.1.2.0/24", 5), place("10.1.3.0/24", 1)]);
     assert_eq!(store.login_places("user:bob").await.unwrap(), []);
+    store.close().await.unwrap();
+}
+
+const HOUR_US: i64 = 3_600_000_000;
+
+/// Puts down what is due at a time; says whether that is anything.
+async fn told_at(store: &Store, sinks: &[AlertSink], at_us: i64) -> bool {
+    let unresolved: Vec<Alert> =
+        all(store).await.into_iter().filter(|one| one.state != AlertState::Resolved).collect();
+    store.tell_alerts(&unresolved, sinks, at_us).await.unwrap()
+}
+
+/// Takes what is due for a sink as told.
+async fn take(store: &Store, sink: &str, at_us: i64) -> Vec<Announcement> {
+    let due = store.due_alerts(sink, at_us, 100).await.unwrap();
+    for one in &due {
+        store.alert_told(sink, one.alert.id, one.what).await.unwrap();
+    }
+    due.iter().map(|one| one.what).collect()
+}
+
+async fn what_is_put_off_is_told_when_its_time_has_come(home: Home) {
+    let store = opened(&home).await;
+    raise(&store, vec![new("a.b", "x", Severity::High)]).await;
+    let id = all(&store).await[0].id;
+    let until = now_us() + HOUR_US;
+    assert_eq!(take(&store, "siem", until).await, [Announcement::Raised]);
+    store.snooze_alert(&Scope::All, &act("alert.snooze"), id, until).await.unwrap();
+    assert_eq!(last(&home).await["after"]["snoozed_until_us"], until);
+    assert!(!told_at(&store, &sinks(), until - 1).await);
+    store.close().await.unwrap();
+    let store = home.open().await;
+    assert_eq!(all(&store).await[0].snoozed_until_us, Some(until));
+    assert!(told_at(&store, &sinks(), until).await);
+    assert!(!told_at(&store, &sinks(), until + 1).await, "once");
+    assert_eq!(take(&store, "siem", until).await, [Announcement::Repeated]);
+
+    let until = until + HOUR_US;
+    store.snooze_alert(&Scope::All, &act("alert.snooze"), id, until).await.unwrap();
+    raise(&store, vec![new("a.b", "x", Severity::Critical)]).await;
+    assert_eq!(all(&store).await[0].snoozed_until_us, None, "worse than what was put off");
+    assert_eq!(take(&store, "siem", until).await, [Announcement::Raised]);
+    store.resolve_alert(&Scope::All, &act("alert.resolve"), id, &sinks()).await.unwrap();
+    let over = store.snooze_alert(&Scope::All, &act("alert.snooze"), id, until).await;
+    assert_eq!(over, Err(StoreError::Refused("the alert is resolved already")));
+    store.close().await.unwrap();
+}
+
+async fn somebody_is_to_look_after_it(home: Home) {
+    let store = opened(&home).await;
+    raise(&store, vec![new("a.b", "x", Severity::High)]).await;
+    let id = all(&store).await[0].id;
+    take(&store, "siem", now_us()).await;
+    let assign = act("alert.assign");
+    let to = Some("bob".to_owned());
+    store.assign_alert(&Scope::All, &assign, (id, to.clone()), &sinks()).await.unwrap();
+    assert_eq!(last(&home).await["after"]["assigned_to"], "bob");
+    assert_eq!(all(&store).await[0].assigned_to, to);
+    assert_eq!(take(&store, "siem", now_us()).await, [Announcement::Assigned]);
+    store.assign_alert(&Scope::All, &assign, (id, None), &sinks()).await.unwrap();
+    assert_eq!(all(&store).await[0].assigned_to, None);
+    store.close().await.unwrap();
+}
+
+fn maintenance(from_us: i64, until_us: i64) -> Maintenance {
+    Maintenance {
+        id: MaintenanceId::new(),
+        from_us,
+        until_us,
+        rules: vec!["destination.down".to_owned(), "queue.depth".to_owned()],
+        channels: vec!["adt".to_owned()],
+        destination: Some("lab".to_owned()),
+        reason: "the analyser is moved".to_owned(),
+        by: "user:ada".to_owned(),
+    }
+}
+
+async fn maintenance_holds_what_it_is_about_and_what_is_left_is_told(home: Home) {
+    let store = opened(&home).await;
+    let (now, until) = (now_us(), now_us() + HOUR_US);
+    let window = maintenance(now - 1, until);
+    let add = act("maintenance.add");
+    store.add_maintenance(&Scope::All, &add, window.clone()).await.unwrap();
+    assert_eq!(last(&home).await["after"]["until_us"], until);
+    let of = |kind: &'static str, place: &str| NewAlert {
+        channel: Some("adt".to_owned()),
+        ..new(kind, &format!("a: {place}"), Severity::High)
+    };
+    let held = [of("destination.down", "adt/lab"), of("queue.depth", "adt/lab")];
+    let told = [of("destination.down", "adt/lab2"), of("nack.sent", "adt/lab")];
+    raise(&store, held.iter().chain(&told).cloned().collect()).await;
+    assert_eq!(all(&store).await.len(), 4, "all are written down");
+    assert_eq!(take(&store, "siem", now_us()).await.len(), 2);
+    store.close().await.unwrap();
+
+    let store = home.open().await;
+    assert!(!told_at(&store, &sinks(), until - 1).await);
+    let passed = vec![("queue.depth", "a: adt/lab".to_owned())];
+    let changes = AlertChanges { passed, ..AlertChanges::default() };
+    store.change_alerts(changes, &sinks(), now_us()).await.unwrap();
+    assert_eq!(take(&store, "siem", until).await, [], "what nobody was told of ends in silence");
+    assert!(told_at(&store, &sinks(), until).await);
+    assert_eq!(take(&store, "siem", until).await, [Announcement::Raised]);
+
+    let other = Scope::Channels(BTreeSet::from([name("other")]));
+    assert_eq!(store.maintenances(&other, now).await, Ok(Vec::new()));
+    let refused = store.end_maintenance(&other, &add, window.id).await;
+    assert_eq!(refused, Err(StoreError::NotFound("maintenance")));
+    let refused = store.add_maintenance(&other, &add, maintenance(now, until)).await;
+    assert_eq!(refused, Err(StoreError::NotFound("channel")));
+    let everything = Maintenance { channels: Vec::new(), ..maintenance(now, until) };
+    let adt = Scope::Channels(BTreeSet::from([name("adt")]));
+    let refused = store.add_maintenance(&adt, &add, everything).await;
+    assert_eq!(refused, Err(StoreError::NotFound("channel")));
+    assert_eq!(store.maintenances(&adt, now).await, Ok(vec![window.clone()]));
+    store.end_maintenance(&adt, &act("maintenance.end"), window.id).await.unwrap();
+    assert_eq!(last(&home).await["before"]["channels"], "adt");
+    assert_eq!(store.maintenances(&Scope::All, now).await, Ok(Vec::new()));
+    let again = store.end_maintenance(&adt, &act("maintenance.end"), window.id).await;
+    assert_eq!(again, Err(StoreError::NotFound("maintenance")));
+    store.close().await.unwrap();
+}
+
+async fn what_nobody_looks_after_is_told_to_others_and_again(home: Home) {
+    let store = opened(&home).await;
+    let log = AlertSink::of_everything("log");
+    let chief = AlertSink {
+        name: "chief".to_owned(),
+        escalate_after_us: Some(HOUR_US),
+        repeat_us: Some(HOUR_US),
+        ..log.clone()
+    };
+    let both = [log, chief];
+    let raised = AlertChanges {
+        raise: vec![new("a.b", "x", Severity::High), new("a.b", "y", Severity::High)],
+        ..AlertChanges::default()
+    };
+    let now = now_us();
+    store.change_alerts(raised, &both, now).await.unwrap();
+    assert_eq!(take(&store, "chief", now).await, []);
+    let y = all(&store).await.into_iter().find(|alert| alert.object == "y").unwrap();
+    let looked_after = act("alert.acknowledge");
+    store.acknowledge_alert(&Scope::All, &looked_after, y.id, &both).await.unwrap();
+    assert!(!told_at(&store, &both, now + HOUR_US - 1).await);
+    assert!(told_at(&store, &both, now + HOUR_US).await);
+    let x = all(&store).await.into_iter().find(|alert| alert.object == "x").unwrap();
+    assert_eq!(x.escalated_us, Some(now + HOUR_US));
+    assert!(!told_at(&store, &both, now + 2 * HOUR_US).await, "not told yet, so not said twice");
+    assert_eq!(take(&store, "chief", now + 2 * HOUR_US).await, [Announcement::Escalated]);
+    assert!(told_at(&store, &both, now + 2 * HOUR_US).await);
+    assert_eq!(take(&store, "chief", now + 2 * HOUR_US).await, [Announcement::Repeated]);
+    store.resolve_alert(&Scope::All, &act("alert.resolve"), x.id, &both).await.unwrap();
+    assert_eq!(take(&store, "chief", now + 3 * HOUR_US).await, [Announcement::Resolved]);
+    store.resolve_alert(&Scope::All, &act("alert.resolve"), y.id, &both).await.unwrap();
+    assert_eq!(take(&store, "chief", now + 3 * HOUR_US).await, [], "never told of it");
+    store.forget_told_alerts(&both[..1]).await.unwrap();
     store.close().await.unwrap();
 }

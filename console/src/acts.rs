@@ -125,6 +125,7 @@ fn outcome(route: &str, answer: &Value) -> String {
         "jobs/cancel" => "Cancelled. What it has done stays done.".to_owned(),
         "sources/stop" => "Stopped. Senders are refused until somebody starts it.".to_owned(),
         "sources/start" => "Started. It listens again.".to_owned(),
+        "messages/scan" => "The search has begun; it goes on when you leave this page.".to_owned(),
         "messages/scan/end" => "The search has ended.".to_owned(),
         _ => {
             let said = answer.get("sentence").or_else(|| answer.get("outcome"));

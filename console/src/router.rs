@@ -125,6 +125,10 @@ pub const PAGES: &[Page] = &[
         Box::pin(pages::messages::show(visit))
     })
     .live(|visit| Box::pin(pages::messages::parts(visit))),
+    Page::new("/scan", "Messages", Some("/api/v1/messages/scan/standing"), |visit| {
+        Box::pin(pages::scan::show(visit))
+    })
+    .live(|visit| Box::pin(pages::scan::parts(visit))),
     Page::new("/message", "Message", Some("/api/v1/messages/find"), |visit| {
         Box::pin(pages::message::show(visit))
     }),

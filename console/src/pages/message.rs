@@ -194,8 +194,6 @@ fn history(visit: &Visit, detail: &Value) -> Markup {
         @if !detail.text("acknowledges").is_empty() { p { "It acknowledges " a href={ "/message?id=" (detail.text("acknowledges")) } { (detail.text("acknowledges")) } "." } }
         h2 { "What was made of it" }
         @if children.is_empty() { p { "No replay, no edited copy, no hop to another channel." } } @else { (line(visit, children)) }
-        h2 { "Resends" }
-        p { @match detail.get("duplicates").and_then(Value::as_i64) { Some(n) if n > 0 => { "It was recognised " (n) " times more and stored once." } _ => { "None was recognised." } } }
         h2 { "Who has looked" }
         @if detail.flag("looks_masked") { (parts::lacks("audit.read")) }
         @else if looks.is_empty() { p { "Nobody has read its content so far." } }

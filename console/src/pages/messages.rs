@@ -91,6 +91,7 @@ fn search_box(visit: &Visit, query: &str) -> Markup {
             datalist #find-words { @for word in WORDS { option value=(word) {} } }
             button.main { "Find" }
         }
+        p { a href="/scan" { "Look in bodies for any other text" } }
         details #find-help {
             summary { "What can stand here" }
             p { "Words as " code { "name:value" } ", all of which must hold. A bare word is a control id, or else a medical record number. Without " code { "since:" } " the last 24 hours are looked at." }

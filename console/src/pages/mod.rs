@@ -19,6 +19,7 @@ pub mod overview;
 pub mod people;
 pub mod raw;
 pub mod replay;
+pub mod scan;
 pub mod setup;
 pub mod sign_in;
 pub mod system;

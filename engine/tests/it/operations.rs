@@ -13,8 +13,10 @@ fn its_settings_are_sound() {
         let folder = tempfile::tempdir().unwrap();
         let secrets = folder.path().join("data/secrets");
         std::fs::create_dir_all(&secrets).unwrap();
-        std::fs::write(secrets.join("store-password"), "invented").unwrap();
-        private(&secrets.join("store-password"));
+        for name in ["store-password", "metrics", "smtp", "mail"] {
+            std::fs::write(secrets.join(name), "invented-0123456789").unwrap();
+            private(&secrets.join(name));
+        }
         std::fs::write(folder.path().join("server.toml"), &block.text).unwrap();
         let (site, diagnostics) = engine::site::check(folder.path(), None);
         assert!(

@@ -7,7 +7,7 @@ use hilum_tests::house::{House, WORKER};
 use hilum_tests::message;
 use hilum_tests::pages::{Page, Reader, selector};
 use hilum_tests::site::Store;
-use hilum_tests::verbs;
+use hilum_tests::{verbs, wait};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -16,11 +16,12 @@ on_both_stores!(
     a_page_shows_to_each_role_what_the_api_shows,
     a_form_is_taken_from_its_own_session_only,
     values_are_covered_where_somebody_asks_for_it,
+    a_text_is_looked_for_in_bodies,
 );
 
 /// Pages at once that a walk goes to; rows of lists are alike.
 const OF_A_KIND: usize = 3;
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "/",
     "/messages",
     "/message",
@@ -39,6 +40,7 @@ const PAGES: [&str; 20] = [
     "/system",
     "/account",
     "/tables",
+    "/scan",
     "/sign-in",
     "/setup",
 ];
@@ -299,6 +301,32 @@ fn values_are_covered_where_somebody_asks_for_it(store: Store) {
             assert!(!page.text.contains(value), "{place} shows {value}");
         }
     }
+    house.engine.stop();
+}
+
+/// Work with a bound, on a page of its own; what is looked for is in no address.
+fn a_text_is_looked_for_in_bodies(store: Store) {
+    let house = House::build(store);
+    house.take(&[message::adt_with("S1", "8001", "NEEDLE"), message::adt("S2", "8002")], 2);
+    let reader = worker(&house, 1);
+    let page = reader.get("/scan");
+    let asked = [("text", "needle"), ("channel", "adt"), ("reason", "a question of the ward")];
+    let hour_ago = page.all("#scan-since option", "value")[0].clone();
+    let begun = reader.send(
+        &page,
+        "/api/v1/messages/scan",
+        &[&asked[..], &[("since_us", hour_ago.as_str())]].concat(),
+    );
+    let place = begun.all("input[name=id]", "value");
+    let place = format!("/scan?id={}", place[0]);
+    let ended = wait::until("the search has ended", || {
+        Some(reader.get(&place)).filter(|page| page.main().contains("done"))
+    });
+    assert!(ended.main().contains("1 found"), "{}", ended.main());
+    assert_eq!(ended.text_of("tbody a.open"), "S1");
+    assert!(faults(&ended).is_empty(), "{:?}", faults(&ended));
+    reader.send(&ended, "/api/v1/messages/scan/end", &[]);
+    assert_eq!(reader.get(&place).status, 404, "it is forgotten");
     house.engine.stop();
 }
 

@@ -13,7 +13,7 @@ fn its_settings_are_sound() {
         let folder = tempfile::tempdir().unwrap();
         let secrets = folder.path().join("data/secrets");
         std::fs::create_dir_all(&secrets).unwrap();
-        for name in ["store-password", "metrics", "smtp", "mail"] {
+        for name in ["store-password", "metrics"] {
             std::fs::write(secrets.join(name), "invented-0123456789").unwrap();
             private(&secrets.join(name));
         }

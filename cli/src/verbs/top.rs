@@ -285,7 +285,7 @@ mod tests {
         let text = frame(&view, (80, 24));
         let rows: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("NAME")).collect();
         assert!(rows[1].starts_with("adt > registry DOWN"), "{text}");
-        assert!(rows[1].contains("13  1 min 1 s") && rows[1].ends_with("refused"), "{text}");
+        assert!(rows[1].contains("13   1 min 1 s") && rows[1].ends_with("refused"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         view.lost("no engine answers");
         assert!(frame(&view, (80, 24)).contains("NOT LIVE since"));

@@ -39,6 +39,7 @@ mod jobs;
 mod kills;
 mod lanes;
 mod looking;
+mod mail;
 mod metrics;
 mod outside;
 mod parts;

@@ -18,6 +18,7 @@ pub mod faults;
 pub mod feed;
 pub mod house;
 pub mod http;
+pub mod mail;
 pub mod message;
 pub mod openssl;
 pub mod pages;

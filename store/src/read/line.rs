@@ -114,3 +114,26 @@ fn in_line(row: &Row, channels: &[Known]) -> Result<Option<InLine>, StoreError> 
         parent: row.id_or_none(5)?.map(MessageId::from_uuid),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Executor, Row as _, raw_sql};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_table_is_walked_through() {
+        let mut connection = crate::prepare::sqlite().await;
+        for statement in [FIRST, LINE, PLACE, PREVIOUS, NEXT, LOOKS] {
+            let text = format!("explain query plan {}", statement.sqlite);
+            let plan = connection.fetch_all(raw_sql(AssertSqlSafe(text))).await.unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+            let walks = |step: &String| {
+                ["SCAN m", "SCAN messages", "SCAN audit_log"]
+                    .iter()
+                    .any(|walk| step.starts_with(walk))
+            };
+            assert!(!plan.iter().any(walks), "{}: {plan:#?}", statement.name);
+        }
+    }
+}

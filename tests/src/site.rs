@@ -200,6 +200,18 @@ impl Site {
     }
 }
 
+/// Replaces a text where no digit follows: an address that was just put in may begin like another one.
+fn replaced(text: &str, old: &str, new: &str) -> String {
+    let mut pieces = text.split(old);
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let goes_on = piece.starts_with(|next: char| next.is_ascii_digit());
+        out.push_str(if goes_on { old } else { new });
+        out.push_str(piece);
+    }
+    out
+}
+
 fn copy(from: &Path, to: &Path, replace: &[(&str, String)]) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -212,7 +224,7 @@ fn copy(from: &Path, to: &Path, replace: &[(&str, String)]) {
         } else if path.extension().is_some_and(|end| end == "toml") {
             let mut text = fs::read_to_string(&path).unwrap();
             for (old, new) in replace {
-                text = text.replace(old, new);
+                text = replaced(&text, old, new);
             }
             fs::write(target, text).unwrap();
         } else {

@@ -25,7 +25,7 @@ pub use json::{audit_report, step_note};
 pub use listener::Listener;
 pub use monitor::Monitor;
 pub use problem::Problem;
-pub use routes::{Call, Needs, Route, document, router, table};
+pub use routes::{Call, Needs, Route, document, router, streamed, table};
 pub use service::Service;
 pub use socket::Socket;
 pub use store::Source;

@@ -88,9 +88,8 @@ fn ways(visit: &Visit, name: &str) -> Markup {
             form.search role="search" method="post" action="/messages" {
                 (parts::csrf(visit))
                 label for="query" { "Search" }
-                input #query name="query" type="search" autocomplete="off" spellcheck="false"
-                    placeholder="control id, or mrn:8001 state:dead since:2h" aria-describedby="search-key";
-                span #search-key .quiet { "key /" }
+                input #query name="query" type="search" autocomplete="off" spellcheck="false" aria-describedby="search-key";
+                span #search-key .quiet { "control id, or mrn:8001 state:dead; key /" }
                 button { "Search" }
             }
             (switch(visit, "mask", visit.masked, "Mask", "Unmask"))

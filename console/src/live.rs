@@ -1,15 +1,12 @@
 //! Parts of a page that are kept up to date, as server-sent events: the id of an element and its new content.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use hyper::body::{Bytes, Frame};
+use hyper::body::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -43,10 +40,7 @@ pub async fn answer(State(console): State<Console>, request: Request) -> Respons
         let _place = place;
         follow(visit, page, &sender).await;
     });
-    let mut response = Response::new(Body::new(Events(events)));
-    let kind = HeaderValue::from_static("text/event-stream");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
+    console_api::streamed(events)
 }
 
 /// Sends each part when it differs from what was sent of it, until nobody reads or the session has ended.
@@ -87,20 +81,5 @@ async fn follow(mut visit: Visit, page: &Page, events: &mpsc::Sender<Bytes>) {
         if !news.is_empty() && events.send(Bytes::from(news)).await.is_err() {
             return;
         }
-    }
-}
-
-/// The events as a body.
-struct Events(mpsc::Receiver<Bytes>);
-
-impl hyper::body::Body for Events {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.0.poll_recv(context).map(|event| event.map(|event| Ok(Frame::data(event))))
     }
 }

@@ -143,8 +143,8 @@ pub fn empty(text: &str, next: Markup) -> Markup {
 /// The reason, which the audit log keeps.
 pub fn reason(id: &str) -> Markup {
     html! {
-        label for=(id) { "Why" }
-        input #(id) name="reason" required maxlength="500" autocomplete="off" placeholder="the audit log keeps it";
+        label for=(id) { "Why, for the audit log" }
+        input #(id) name="reason" required maxlength="500" autocomplete="off";
     }
 }
 

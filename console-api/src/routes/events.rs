@@ -30,10 +30,15 @@ pub async fn status(service: Service, call: Call<MonitorRead>) -> Result<Respons
         let _place = place;
         follow(&service, &call, &sender).await;
     });
+    Ok(streamed(events))
+}
+
+/// Server-sent events as they are given, for as long as somebody gives them.
+pub fn streamed(events: mpsc::Receiver<Bytes>) -> Response {
     let mut response = Response::new(Body::new(Events(events)));
     let kind = HeaderValue::from_static("text/event-stream");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    Ok(response)
+    response
 }
 
 /// Sends the status whenever it differs, until nobody reads it or the session has ended.

@@ -37,6 +37,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::problem::Problem;
 use crate::service::Service;
 
+pub use events::streamed;
 pub use openapi::document;
 pub use table::{Call, Needs, Route};
 

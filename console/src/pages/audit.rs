@@ -32,8 +32,8 @@ pub async fn show(visit: &Visit) -> Outcome {
         }
         h2 { "Records" }
         form.row method="get" action="/audit" {
-            label for="actor" { "Who" } input #actor name="actor" value=(visit.field("actor")) placeholder="user:\u{2026}";
-            label for="action" { "What" } input #action name="action" value=(visit.field("action")) placeholder="message.body.read";
+            label for="actor" { "Who, as user:\u{2026}" } input #actor name="actor" value=(visit.field("actor"));
+            label for="action" { "What, as message.body.read" } input #action name="action" value=(visit.field("action"));
             label for="target" { "On which" } input #target name="target" value=(visit.field("target"));
             button { "Show" }
         }

@@ -44,8 +44,8 @@ pub async fn show(visit: &Visit) -> Outcome {
                 }
                 div.bench {
                     section aria-labelledby="bench-message-title" {
-                        h2 #bench-message-title { label for="bench-message" { "Message" } }
-                        textarea #bench-message .hl7 name="text" rows="16" spellcheck="false" wrap="off" placeholder="Paste a message, a segment a line" { (message.replace("\r\n", "\n").replace('\r', "\n")) }
+                        h2 #bench-message-title { label for="bench-message" { "Message, a segment a line" } }
+                        textarea #bench-message .hl7 name="text" rows="16" spellcheck="false" wrap="off" { (message.replace("\r\n", "\n").replace('\r', "\n")) }
                         p { label for="bench-file" { "or a file" } " " input #bench-file type="file" data-into="bench-message"; }
                     }
                     section aria-labelledby="bench-text-title" {

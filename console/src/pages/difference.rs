@@ -39,7 +39,7 @@ pub async fn show(visit: &Visit, detail: &Value) -> Result<Markup, console_api::
                 label for="against" { "What was received, against what was sent to" }
                 select #against name="destination" { @for name in &destinations { option value=(name) selected[chosen == Some(*name)] { (name) } } }
             }
-            label for="other" { "or against another message" } input #other name="other" value=(other) placeholder="its id";
+            label for="other" { "or against the message with the id" } input #other name="other" value=(other);
             button { "Compare" }
         }
         @match &found {

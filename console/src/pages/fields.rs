@@ -28,7 +28,7 @@ pub async fn show(visit: &Visit, detail: &Value) -> Result<Markup, console_api::
     let segments = tree.list("segments");
     Ok(html! {
         nav.tabs aria-label="Which fields" { ul { @for (name, text) in SHOWN { li { a href={ "/message?id=" (id) "&tab=fields&show=" (name) } aria-current=[(name == which).then_some("true")] { (text) } } } } }
-        p { label for="jump" { "Go to a field" } " " input #jump data-jump placeholder="PID-5" autocomplete="off" spellcheck="false"; }
+        p { label for="jump" { "Go to a field, such as PID-5" } " " input #jump data-jump autocomplete="off" spellcheck="false"; }
         @if segments.is_empty() { (parts::empty("No field is like that.", html! { a href={ "/message?id=" (id) "&tab=fields&show=all" } { "Show all" } })) }
         div.tree { @for segment in segments {
             details open {
